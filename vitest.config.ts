@@ -2,8 +2,8 @@
 // on simulated hosts; the last three start real processes from dist (`npm test` builds first) and
 // therefore run one file at a time, so that two clusters never share the machine's cores.
 
-import { defineConfig } from "vitest/config";
-import type { ViteUserConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { ClosingLine } from "./test/tools/closing-line.ts";
 
 const realProcesses = {
   fileParallelism: false,
@@ -13,6 +13,7 @@ const realProcesses = {
 
 const config: ViteUserConfig = defineConfig({
   test: {
+    reporters: ["default", new ClosingLine()],
     projects: [
       {
         test: {
