@@ -1,0 +1,41 @@
+/** The client's public names (`quorate/client`). */
+export type { Claim, ClaimState, HoldOptions, OwnershipPolicy } from "./claims.ts";
+export type {
+  AclResult,
+  ChildrenResult,
+  Client,
+  ClientEvents,
+  CreateResult,
+  DataResult,
+  Warning,
+} from "./client.ts";
+export {
+  isZooKeeperError,
+  type TransactionVerdict,
+  ZooKeeperError,
+  type ZooKeeperErrorCode,
+} from "./errors.ts";
+export type { Guard, Transaction, TransactionCreateOptions } from "./multi.ts";
+export type {
+  CallOptions,
+  ClientHost,
+  CloseOptions,
+  ConnectOptions,
+  CreateMode,
+  CreateOptions,
+  DeleteOptions,
+  Logger,
+  ReadOptions,
+  SetOptions,
+} from "./options.ts";
+export {
+  type Acl,
+  type AuthInfo,
+  creatorAcl,
+  openAcl,
+  permissions,
+  readAcl,
+  type Stat,
+} from "./records.ts";
+export type { ConnectionState, LossCause, StateEvent } from "./states.ts";
+export type { WatchEvent, Watcher, WatchKind, WatchOutcome } from "./watches.ts";
