@@ -138,10 +138,10 @@ export function writeStrings(writer: Writer, strings: readonly string[] | null):
 
 export function readStat(reader: Reader): Stat {
   return {
-    czxid: reader.long(),
-    mzxid: reader.long(),
-    ctime: reader.long(),
-    mtime: reader.long(),
+    czxid: reader.safeLong(),
+    mzxid: reader.safeLong(),
+    ctime: reader.safeLong(),
+    mtime: reader.safeLong(),
     version: reader.int(),
     cversion: reader.int(),
     aversion: reader.int(),
@@ -149,7 +149,7 @@ export function readStat(reader: Reader): Stat {
     ownerLow: reader.int(),
     dataLength: reader.int(),
     numChildren: reader.int(),
-    pzxid: reader.long(),
+    pzxid: reader.safeLong(),
   };
 }
 
@@ -172,16 +172,16 @@ export function writeStat(writer: Writer, stat: Stat): void {
 
 export function readStatPersisted(reader: Reader): StatPersisted {
   return {
-    czxid: reader.long(),
-    mzxid: reader.long(),
-    ctime: reader.long(),
-    mtime: reader.long(),
+    czxid: reader.safeLong(),
+    mzxid: reader.safeLong(),
+    ctime: reader.safeLong(),
+    mtime: reader.safeLong(),
     version: reader.int(),
     cversion: reader.int(),
     aversion: reader.int(),
     ownerHigh: reader.int(),
     ownerLow: reader.int(),
-    pzxid: reader.long(),
+    pzxid: reader.safeLong(),
   };
 }
 

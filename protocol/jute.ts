@@ -58,10 +58,17 @@ export class Reader {
     return this.#view.getInt32(at);
   }
 
-  /** A 64-bit value that should be a safe integer; beyond 2^53 it comes rounded (zxid.ts). */
+  /** A 64-bit value; beyond 2^53 it comes rounded: good to compare with, never to be kept. */
   long(): number {
     const at = this.#take(8);
     return this.#view.getInt32(at) * 0x1_0000_0000 + this.#view.getUint32(at + 4);
+  }
+
+  /** A zxid or a time. @throws JuteError for a value that a number does not hold exactly. */
+  safeLong(): number {
+    const value = this.long();
+    if (!Number.isSafeInteger(value)) throw new JuteError("a 64-bit value beyond 2^53");
+    return value;
   }
 
   /** A 64-bit value for the client's public face. */

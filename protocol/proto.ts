@@ -122,7 +122,7 @@ export interface ReplyHeader {
 }
 
 export function readReplyHeader(reader: Reader): ReplyHeader {
-  return { xid: reader.int(), zxid: reader.long(), err: reader.int() };
+  return { xid: reader.int(), zxid: reader.safeLong(), err: reader.int() };
 }
 
 export function writeReplyHeader(writer: Writer, header: ReplyHeader): void {
