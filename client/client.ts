@@ -1,3 +1,4 @@
+import type { Clock, Random } from "../protocol/host.ts";
 import type { Claim, HoldOptions } from "./claims.ts";
 import type { Transaction } from "./multi.ts";
 import type {
@@ -75,6 +76,9 @@ export interface Client extends AsyncDisposable {
   readonly sessionTimeoutMs: number;
   /** Fires when the client is closed, for whatever reason. */
   readonly closed: AbortSignal;
+  /** The time and the chance that this client lives by, for recipes: a simulator's if it runs there. */
+  readonly clock: Clock;
+  readonly random: Random;
 
   /** Milliseconds until the ownership deadline, by the clocks now; 0 or less: not assured. */
   ownershipRemainingMs(): number;
