@@ -1,0 +1,59 @@
+// The programs of others that some suites talk to. A test file says in its header which it needs,
+// `// needs: apache, strace`; `npm test` leaves it out where one is missing, and says so.
+
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+
+export interface Engine {
+  readonly name: string;
+  /** For people. */
+  readonly title: string;
+  /** How to get it on Debian. */
+  readonly install: string;
+  readonly isThere: () => boolean;
+}
+
+const JARS = "/usr/share/java";
+
+export const ENGINES: readonly Engine[] = [
+  {
+    name: "apache",
+    title: "Apache ZooKeeper",
+    install: "apt-get install zookeeper default-jre-headless",
+    isThere: () => existsSync(`${JARS}/zookeeper.jar`) && runs("java", "-version"),
+  },
+  {
+    name: "curator",
+    title: "Apache Curator and a Java compiler",
+    install: "apt-get install libcurator-recipes-java default-jdk-headless",
+    isThere: () => existsSync(`${JARS}/curator-recipes.jar`) && runs("javac", "-version"),
+  },
+  {
+    name: "kazoo",
+    title: "kazoo",
+    install: "apt-get install python3-kazoo",
+    isThere: () => runs("/usr/bin/python3", "-c", "import kazoo"),
+  },
+  {
+    name: "strace",
+    title: "strace",
+    install: "apt-get install strace",
+    isThere: () => runs("strace", "-V"),
+  },
+  {
+    name: "docker",
+    title: "a Docker engine",
+    install: "apt-get install docker.io, then start dockerd",
+    isThere: () => runs("docker", "version"),
+  },
+];
+
+/** The names of the engines that a test file's header asks for. */
+export function needsOf(text: string): string[] {
+  const list = /^\/\/ needs: (.+)$/m.exec(text)?.[1];
+  return list === undefined ? [] : list.split(", ");
+}
+
+function runs(command: string, ...args: string[]): boolean {
+  return spawnSync(command, args, { stdio: "ignore", timeout: 30_000 }).status === 0;
+}
