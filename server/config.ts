@@ -17,7 +17,7 @@ export interface ServerConfig {
   readonly clientPort: number;
   /** Undefined: every address of the machine. */
   readonly clientPortAddress: string | undefined;
-  /** 1 to 65535: connections the kernel holds before they are accepted. */
+  /** At least 1: connections that the kernel holds before they are accepted. */
   readonly clientPortListenBacklog: number;
   /** Connections from one address; 0: no limit. */
   readonly maxClientConnections: number;
@@ -98,6 +98,8 @@ const DEFAULT_TICK_TIME_MS = 3000;
 const MIN_SESSION_TIMEOUT_TICKS = 2;
 const MAX_SESSION_TIMEOUT_TICKS = 20;
 const KB = 1024;
+/** Timeouts travel as 32 bits. */
+const INT_MAX = 0x7fff_ffff;
 
 /**
  * What holds where nothing is said. The session timeouts follow from the tick and the log
@@ -126,8 +128,8 @@ export function defaultConfig(
     maxBufferExtraBytes: 0xf_ffff,
     sessionlessTimeoutMs: 10_000,
     tickTimeMs,
-    minSessionTimeoutMs: tickTimeMs * MIN_SESSION_TIMEOUT_TICKS,
-    maxSessionTimeoutMs: tickTimeMs * MAX_SESSION_TIMEOUT_TICKS,
+    minSessionTimeoutMs: Math.min(tickTimeMs * MIN_SESSION_TIMEOUT_TICKS, INT_MAX),
+    maxSessionTimeoutMs: Math.min(tickTimeMs * MAX_SESSION_TIMEOUT_TICKS, INT_MAX),
     snapCount: 100_000,
     snapSizeLimitBytes: 4_194_304 * KB,
     txnLogSizeLimitBytes: 0,

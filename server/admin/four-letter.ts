@@ -63,6 +63,8 @@ export interface AdminSource {
   readonly fsyncTime: SummaryView;
   readonly snapshotTime: SummaryView;
 
+  /** False: acknowledged writes may be lost, and whoever watches must see it. */
+  readonly forceSync: boolean;
   /** -1 where the system does not tell. */
   openFileDescriptorCount(): number;
   readonly maxFileDescriptorCount: number;
@@ -85,8 +87,24 @@ export interface ConnectionView {
 }
 
 type Word =
-  | "conf" | "cons" | "crst" | "dirs" | "dump" | "envi" | "gtmk" | "hash" | "isro"
-  | "mntr" | "ruok" | "srst" | "srvr" | "stat" | "stmk" | "wchc" | "wchp" | "wchs";
+  | "conf"
+  | "cons"
+  | "crst"
+  | "dirs"
+  | "dump"
+  | "envi"
+  | "gtmk"
+  | "hash"
+  | "isro"
+  | "mntr"
+  | "ruok"
+  | "srst"
+  | "srvr"
+  | "stat"
+  | "stmk"
+  | "wchc"
+  | "wchp"
+  | "wchs";
 
 const ANSWERS: Readonly<Partial<Record<Word, (source: AdminSource) => string>>> = {
   isro: (source) => (source.serving ? "rw" : "null"),
@@ -98,8 +116,24 @@ const ANSWERS: Readonly<Partial<Record<Word, (source: AdminSource) => string>>> 
 
 /** Every word of ZooKeeper 3.9; those without an answer here are refused as not whitelisted. */
 const WORDS: readonly Word[] = [
-  "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro",
-  "mntr", "ruok", "srst", "srvr", "stat", "stmk", "wchc", "wchp", "wchs",
+  "conf",
+  "cons",
+  "crst",
+  "dirs",
+  "dump",
+  "envi",
+  "gtmk",
+  "hash",
+  "isro",
+  "mntr",
+  "ruok",
+  "srst",
+  "srvr",
+  "stat",
+  "stmk",
+  "wchc",
+  "wchp",
+  "wchs",
 ];
 
 const byBytes: ReadonlyMap<number, string> = new Map(
@@ -236,6 +270,7 @@ function monitor(source: AdminSource): string {
   line("stale_sessions_expired", source.staleSessionsExpiredCount);
   line("auth_failed_count", source.authFailedCount);
   line("digest_mismatches_count", source.digestMismatchCount);
+  if (!source.forceSync) line("quorate_unsafe_nosync", 1);
   summary("fsynctime", source.fsyncTime);
   summary("snapshottime", source.snapshotTime);
   summary("readlatency", source.readLatency);

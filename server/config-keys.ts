@@ -1,0 +1,341 @@
+/**
+ * Every key of `zoo.cfg`: what it sets, or why it sets nothing. ZooKeeper's spelling on the left,
+ * our settings with their units on the right.
+ *
+ * A plain table instead of a schema library: each value needs its line and column, ZooKeeper's own
+ * idea of its type, and a mask where it is a secret; what a library checks would be the small rest.
+ *
+ * @see operations 2.3 and 2.4 in the groups named here
+ */
+import { answeredWords } from "./admin/four-letter.ts";
+import type { ServerConfig } from "./config.ts";
+import type { ValueType } from "./config-values.ts";
+import * as values from "./config-values.ts";
+
+/** What was said; what was not keeps its default. */
+export type Settings = { -readonly [K in keyof ServerConfig]?: ServerConfig[K] };
+
+type NumberField = "clientPortListenBacklog" | "minSessionTimeoutMs" | "maxSessionTimeoutMs";
+
+/** What a rule reports of a value; the reader of the file knows where it stands. */
+export interface ValueReport {
+  warning(message: string): void;
+}
+
+export type KeyRule =
+  | SettingRule
+  /** Says how an ensemble is made: `config-members.ts` decides. */
+  | { readonly kind: "ensemble"; readonly type: ValueType<unknown> | undefined }
+  /** Checked, and of no consequence to a server that stands alone. */
+  | { readonly kind: "replicatedOnly"; readonly type: ValueType<unknown> | undefined }
+  /** Nothing here works the way this key tunes. */
+  | { readonly kind: "ignored" }
+  /** Something useful that this release lacks, and whose lack harms nothing that is stored. */
+  | { readonly kind: "later" }
+  /** To go on without it would open, lose or hide something: only `harmless` is taken. */
+  | { readonly kind: "refused"; readonly harmless: RegExp; readonly why: string };
+
+/** A setting of this server. */
+interface SettingRule {
+  readonly kind: "setting";
+  readonly expected: string;
+  /** False: the value is not of the expected form, and nothing was set. */
+  read(text: string, into: Settings, report: ValueReport): boolean;
+}
+
+const NEVER = /^(?!)/;
+const FALSE_OR_EMPTY = /^(false)?$/i;
+
+const SETTINGS: Readonly<Record<string, KeyRule>> = {
+  dataDir: setting("dataDir", values.path),
+  dataLogDir: setting("dataLogDir", values.path),
+  "datadir.autocreate": setting("dataDirAutocreate", values.flag),
+  "db.autocreate": setting("dbAutocreate", values.flag),
+  clientPort: setting("clientPort", values.port),
+  clientPortAddress: setting("clientPortAddress", values.host),
+  clientPortListenBacklog: settingOrDefault("clientPortListenBacklog", values.integer(1)),
+  maxClientCnxns: setting("maxClientConnections", values.limit(values.integer(-1))),
+  maxCnxns: setting("maxConnections", values.limit(values.looseInteger(-1))),
+  globalOutstandingLimit: setting("globalOutstandingLimit", values.looseInteger(1)),
+  "jute.maxbuffer": setting("maxBufferBytes", values.looseInteger(1)),
+  "jute.maxbuffer.extrasize": setting("maxBufferExtraBytes", values.looseInteger(0)),
+  "nio.sessionlessCnxnTimeout": setting("sessionlessTimeoutMs", values.looseInteger(1)),
+  tickTime: setting("tickTimeMs", values.integer(1)),
+  minSessionTimeout: settingOrDefault("minSessionTimeoutMs", values.integer(1)),
+  maxSessionTimeout: settingOrDefault("maxSessionTimeoutMs", values.integer(1)),
+  snapCount: setting("snapCount", values.raisedTo(2, values.looseInteger(-1))),
+  snapSizeLimitInKb: setting(
+    "snapSizeLimitBytes",
+    values.kilobytes(values.limit(values.looseInteger(-1))),
+  ),
+  txnLogSizeLimitInKb: setting(
+    "txnLogSizeLimitBytes",
+    values.kilobytes(values.limit(values.looseInteger(-1))),
+  ),
+  preAllocSize: setting("preAllocBytes", values.kilobytes(values.looseInteger(1))),
+  forceSync: warnedSetting(
+    "forceSync",
+    values.yesOrNo("no"),
+    false,
+    "a write is acknowledged before it is on disk: a power cut loses it",
+  ),
+  "fsync.warningthresholdms": setting("fsyncWarningMs", values.looseInteger(0)),
+  "autopurge.purgeInterval": setting("purgeIntervalMs", values.interval),
+  "autopurge.snapRetainCount": setting("purgeRetainCount", values.raisedTo(3, values.integer(-1))),
+  "snapshot.trust.empty": setting("snapshotTrustEmpty", values.flag),
+  "digest.enabled": setting("digestEnabled", values.flag),
+  "closeSessionTxn.enabled": setting("closeSessionTxnEnabled", values.flag),
+  "serializeLastProcessedZxid.enabled": setting("serializeLastProcessedZxid", values.flag),
+  "znode.container.checkIntervalMs": setting("containerCheckIntervalMs", values.looseInteger(1)),
+  "znode.container.maxPerMinute": setting("containerMaxPerMinute", values.looseInteger(1)),
+  "znode.container.maxNeverUsedIntervalMs": setting(
+    "containerMaxNeverUsedMs",
+    values.looseInteger(0),
+  ),
+  skipACL: warnedSetting(
+    "skipAcl",
+    values.yesOrNo("yes"),
+    true,
+    "no ACL is checked: every client may do everything",
+  ),
+  "DigestAuthenticationProvider.superDigest": setting("superDigest", values.digestId),
+  "DigestAuthenticationProvider.enabled": setting("digestAuthEnabled", values.flag),
+  "DigestAuthenticationProvider.digestAlg": setting("digestAlgorithm", values.digestAlgorithm),
+  "4lw.commands.whitelist": setting("fourLetterWords", values.words(answeredWords)),
+  "quorate.4lw.loopbackWhitelist": setting("loopbackFourLetterWords", values.words(answeredWords)),
+  "quorate.log.level": setting("logLevel", values.logLevel),
+};
+
+const ENSEMBLE: Readonly<Record<string, KeyRule>> = {
+  standaloneEnabled: { kind: "ensemble", type: values.flag },
+  dynamicConfigFile: { kind: "ensemble", type: undefined },
+  ...rules(
+    "reconfigEnabled quorumListenOnAllIPs tcpKeepAlive syncEnabled observer.syncEnabled localSessionsEnabled " +
+      "localSessionsUpgradingEnabled readonlymode.enabled forceSnapshotSync sslQuorumReloadCertFiles " +
+      "multiAddress.enabled multiAddress.reachabilityCheckEnabled",
+    { kind: "replicatedOnly", type: values.flag },
+  ),
+  ...rules(
+    "initLimit syncLimit connectToLearnerMasterLimit electionPortBindRetry cnxTimeout commitLogCount " +
+      "observerMasterPort",
+    { kind: "replicatedOnly", type: values.integer(0) },
+  ),
+  quorumCnxnTimeoutMs: { kind: "replicatedOnly", type: values.integer(-1) },
+  leaderServes: { kind: "replicatedOnly", type: values.yesOrNo("no") },
+  peerType: { kind: "replicatedOnly", type: oneOf(["participant", "observer"]) },
+  electionAlg: { kind: "replicatedOnly", type: oneOf(["3"]) },
+  ...rules(
+    "snapshotSizeFactor fastleader.minNotificationInterval fastleader.maxNotificationInterval " +
+      "leader.maxTimeToWaitForEpoch leader.maxConcurrentSnapSyncs leader.maxConcurrentDiffSyncs " +
+      "observer.reconnectDelayMs observer.election.DelayMs observerMaster.sizeLimit " +
+      "leaderConnectDelayDuringRetryMs multiAddress.reachabilityCheckTimeoutMs " +
+      "messageTracker.Enabled messageTracker.BufferSize",
+    { kind: "replicatedOnly", type: undefined },
+  ),
+};
+
+const WITHOUT_CONSEQUENCE: Readonly<Record<string, KeyRule>> = {
+  ...rules(
+    "serverCnxnFactory nio.numSelectorThreads nio.numWorkerThreads nio.directBufferBytes nio.shutdownTimeout " +
+      "netty.advancedFlowControl.enabled watchManagerName maxInProcessingDeadWatchers bitHashCacheSize " +
+      "intBufferStartingSizeBytes learner.asyncSending learner.closeSocketAsync leader.closeSocketAsync " +
+      "leader.ackLoggingFrequency follower.skipLearnerRequestToNextProcessor " +
+      "forward_learner_requests_to_commit_processor_disabled leader.nodelay follower.nodelay " +
+      "quorum.cnxn.threads.size fips-mode client.secure failLimit enableEagerACLCheck clientTcpKeepAlive " +
+      "flushDelay maxWriteQueuePollTime maxBatchSize maxResponseCacheSize maxGetChildrenResponseCacheSize " +
+      "X509AuthenticationProvider.superUser admin.httpVersion client.certReload letAnySaslUserDoX " +
+      "kerberos.removeHostFromPrincipal kerberos.removeRealmFromPrincipal allowSaslFailedClients " +
+      "IPAuthenticationProvider.usexforwardedfor jdk.tls.rejectClientInitiatedRenegotiation",
+    { kind: "ignored" },
+  ),
+  ...rules(
+    "request_throttle_max_requests request_throttle_stall_time request_throttle_drop_stale " +
+      "request_stale_latency_check request_stale_connection_check throttled_op_wait_time " +
+      "request_throttler.shutdownTimeout connection_throttle_tokens connection_throttle_fill_time " +
+      "connection_throttle_fill_count connection_throttle_freeze_time connection_throttle_drop_increase " +
+      "connection_throttle_drop_decrease connection_throttle_decrease_ratio connection_throttle_weight_enabled " +
+      "connection_throttle_global_session_weight connection_throttle_local_session_weight " +
+      "connection_throttle_renew_session_weight largeRequestThreshold largeRequestMaxBytes jvm.pause.monitor",
+    { kind: "later" },
+  ),
+};
+
+const LATER_TLS = "TLS comes with a later release, and the port would stay closed";
+const LATER_AUTH =
+  "this way to authenticate comes with a later release, and the port would stay open";
+
+const REFUSED: Readonly<Record<string, KeyRule>> = {
+  secureClientPort: refused(/^0$/, LATER_TLS),
+  secureClientPortAddress: refused(NEVER, LATER_TLS),
+  "client.portUnification": refused(FALSE_OR_EMPTY, LATER_TLS),
+  sslQuorum: refused(FALSE_OR_EMPTY, LATER_TLS),
+  portUnification: refused(FALSE_OR_EMPTY, LATER_TLS),
+  "enforce.auth.enabled": refused(FALSE_OR_EMPTY, LATER_AUTH),
+  "enforce.auth.schemes": refused(/^$/, LATER_AUTH),
+  sessionRequireClientSASLAuth: refused(FALSE_OR_EMPTY, LATER_AUTH),
+  "java.security.auth.login.config": refused(/^$/, LATER_AUTH),
+  ensembleAuthName: refused(/^$/, LATER_AUTH),
+  "quorum.auth.enableSasl": refused(FALSE_OR_EMPTY, LATER_AUTH),
+  "quorum.auth.learnerRequireSasl": refused(FALSE_OR_EMPTY, LATER_AUTH),
+  "quorum.auth.serverRequireSasl": refused(FALSE_OR_EMPTY, LATER_AUTH),
+  "audit.enable": refused(FALSE_OR_EMPTY, "the audit log comes with a later release"),
+  "audit.impl.class": refused(/^$/, "the audit log comes with a later release"),
+  "ssl.context.supplier.class": refused(NEVER, "Java classes cannot be loaded"),
+  "ssl.quorum.context.supplier.class": refused(NEVER, "Java classes cannot be loaded"),
+  "ssl.authProvider": refused(/^x509$/i, "Java classes cannot be loaded"),
+  oraclePath: refused(NEVER, "quorums with an external oracle are not offered"),
+  enforceQuota: refused(FALSE_OR_EMPTY, "quotas come with a later release, and would not hold"),
+  extendedTypesEnabled: refused(
+    FALSE_OR_EMPTY,
+    "TTL znodes come with a later release, and would never end",
+  ),
+  emulate353TTLNodes: refused(
+    FALSE_OR_EMPTY,
+    "TTL znodes come with a later release, and would never end",
+  ),
+  "snapshot.compression.method": refused(/^$/, "compressed snapshots come with a later release"),
+  "metricsProvider.className": refused(
+    /^(|org\.apache\.zookeeper\.metrics\.(prometheus\.PrometheusMetricsProvider|impl\.(Default|Null)MetricsProvider))$/,
+    "Java classes cannot be loaded",
+  ),
+};
+
+/** Families of keys, asked after the tables. */
+const FAMILIES: readonly (readonly [RegExp, KeyRule])[] = [
+  [/^server\.\d+$/, { kind: "ensemble", type: undefined }],
+  [/^(group|weight)\.\d+$/, { kind: "ensemble", type: undefined }],
+  [/^authProvider\./, refused(NEVER, "Java classes cannot be loaded")],
+  [/^(superUser(\..+)?|SASLAuthenticationProvider\.superPassword)$/, { kind: "ignored" }],
+  [/^(admin|metricsProvider|pathStats|jvm\.pause)\./, { kind: "later" }],
+  [/^(ssl|quorum\.auth|netty|commitProcessor|jmx\.log4j)\./, { kind: "ignored" }],
+  [/^watcherClean/, { kind: "ignored" }],
+];
+
+const TABLE: ReadonlyMap<string, KeyRule> = new Map(
+  [SETTINGS, ENSEMBLE, WITHOUT_CONSEQUENCE, REFUSED].flatMap((table) => Object.entries(table)),
+);
+
+/** The manual's spelling on the left, the one that works in ZooKeeper on the right. */
+const MANUAL_SPELLINGS: ReadonlyMap<string, string> = new Map([
+  ["requestThrottleLimit", "request_throttle_max_requests"],
+  ["requestThrottleStallTime", "request_throttle_stall_time"],
+  ["requestThrottleDropStale", "request_throttle_drop_stale"],
+  ["requestStaleLatencyCheck", "request_stale_latency_check"],
+  ["requestStaleConnectionCheck", "request_stale_connection_check"],
+  ["throttledOpWaitTime", "throttled_op_wait_time"],
+  ["connectionMaxTokens", "connection_throttle_tokens"],
+  ["connectionTokenFillTime", "connection_throttle_fill_time"],
+  ["connectionTokenFillCount", "connection_throttle_fill_count"],
+  ["connectionFreezeTime", "connection_throttle_freeze_time"],
+  ["connectionDropIncrease", "connection_throttle_drop_increase"],
+  ["connectionDropDecrease", "connection_throttle_drop_decrease"],
+  ["connectionDecreaseRatio", "connection_throttle_decrease_ratio"],
+  ["maxConcurrentSnapSyncs", "leader.maxConcurrentSnapSyncs"],
+  ["maxConcurrentDiffSyncs", "leader.maxConcurrentDiffSyncs"],
+  ["maxTimeToWaitForEpoch", "leader.maxTimeToWaitForEpoch"],
+  ["advancedFlowControlEnabled", "netty.advancedFlowControl.enabled"],
+  ["outstandingHandshake.limit", "netty.server.outstandingHandshake.limit"],
+]);
+
+/** Read by ZooKeeper under their own name, and so from `-D` only: in its file they do nothing. */
+const UNPREFIXED =
+  /^(jute\.maxbuffer|readonlymode\.enabled|znode\.container\.|(follower|leader)\.nodelay$)/;
+
+/** Known to ZooKeeper's parser, which never looks for a property of that name. */
+const FILE_ONLY = new RegExp(
+  "^(dataDir|dataLogDir|clientPort|clientPortAddress|secureClientPort|secureClientPortAddress|observerMasterPort|" +
+    "clientPortListenBacklog|tickTime|maxClientCnxns|minSessionTimeout|maxSessionTimeout|initLimit|syncLimit|" +
+    "connectToLearnerMasterLimit|electionAlg|quorumListenOnAllIPs|peerType|dynamicConfigFile|standaloneEnabled|" +
+    "reconfigEnabled|localSessions.*|sslQuorum|portUnification|sslQuorumReloadCertFiles|oraclePath|" +
+    "(autopurge|quorum\\.auth|jvm\\.pause|metricsProvider|server|group|weight)\\..*|quorum\\.cnxn\\.threads\\.size)$",
+);
+
+/** The spelling under which a key is found in the tables. */
+export function canonicalKey(key: string): string {
+  return MANUAL_SPELLINGS.get(key) ?? key;
+}
+
+/** The rule of a key in its canonical spelling, or undefined for a key that nobody knows. */
+export function ruleOf(key: string): KeyRule | undefined {
+  return TABLE.get(key) ?? FAMILIES.find(([pattern]) => pattern.test(key))?.[1];
+}
+
+/** The key of a Java property, or undefined when ZooKeeper reads none of that name. */
+export function keyOfProperty(property: string): string | undefined {
+  if (UNPREFIXED.test(property) || property === "java.security.auth.login.config") return property;
+  const key = property.startsWith("zookeeper.") ? property.slice("zookeeper.".length) : undefined;
+  return key === undefined || FILE_ONLY.test(key) || UNPREFIXED.test(key) ? undefined : key;
+}
+
+/** True for what ZooKeeper honours from `-D` and ignores in its file. */
+export function isDeadInZooKeepersFile(key: string): boolean {
+  return UNPREFIXED.test(key);
+}
+
+/** Every key that a setting has, for the environment and for suggestions. */
+export function knownKeys(): readonly string[] {
+  return [...TABLE.keys(), ...MANUAL_SPELLINGS.keys()];
+}
+
+/** True where a value must not be shown. */
+export function isSecret(key: string): boolean {
+  return /password|superDigest|secret|token/i.test(key);
+}
+
+function setting<K extends keyof ServerConfig>(
+  field: K,
+  type: ValueType<ServerConfig[K]>,
+): SettingRule {
+  return {
+    kind: "setting",
+    expected: type.expected,
+    read(text, into, report) {
+      const value = type.parse(text, (message) => {
+        report.warning(message);
+      });
+      if (value === undefined) return false;
+      (into as Record<K, ServerConfig[K]>)[field] = value;
+      return true;
+    },
+  };
+}
+
+/** -1 is the default said aloud. */
+function settingOrDefault(field: NumberField, type: ValueType<number>): SettingRule {
+  const plain = setting(field, type);
+  return {
+    ...plain,
+    expected: `${type.expected}, or -1 for the default`,
+    read: (text, into, report) => text === "-1" || plain.read(text, into, report),
+  };
+}
+
+/** A switch that is dangerous in one position, and says so at each start. */
+function warnedSetting(
+  field: "forceSync" | "skipAcl",
+  type: ValueType<boolean>,
+  dangerous: boolean,
+  danger: string,
+): SettingRule {
+  const plain = setting(field, type);
+  return {
+    ...plain,
+    read(text, into, report) {
+      const read = plain.read(text, into, report);
+      if (into[field] === dangerous) report.warning(danger);
+      return read;
+    },
+  };
+}
+
+function refused(harmless: RegExp, why: string): KeyRule {
+  return { kind: "refused", harmless, why };
+}
+
+function oneOf(texts: readonly string[]): ValueType<string> {
+  return { expected: texts.join(" or "), parse: (text) => texts.find((each) => each === text) };
+}
+
+function rules(keys: string, rule: KeyRule): Record<string, KeyRule> {
+  return Object.fromEntries(keys.split(" ").map((key) => [key, rule]));
+}
