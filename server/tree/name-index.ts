@@ -1,0 +1,134 @@
+/**
+ * From (parent, name) to the znode: linear hashing (Litwin 1980), chained through the records.
+ *
+ * The number of buckets grows by one with each insert that needs it, by splitting the next bucket
+ * in turn: there is no moment at which everything is hashed again, whatever the tree's size. It
+ * never shrinks: a bucket is 4 bytes.
+ */
+import { assert } from "../../protocol/assert.ts";
+import type { BlobSlab } from "./blob-slab.ts";
+import { equalBytes } from "./bytes.ts";
+import type { NameHash } from "./name-hash.ts";
+import { Field, type Slot, type ZnodeRecords } from "./znode-records.ts";
+
+const CHUNK_BITS = 14;
+const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
+
+/** Invariant: buckets = level mask + 1 + split, and split <= level mask. */
+export class NameIndex {
+  readonly #records: ZnodeRecords;
+  readonly #slab: BlobSlab;
+  readonly #hash: NameHash;
+  /** First znode of each bucket, 4 bytes each. */
+  readonly #buckets: DataView[] = [];
+  /** Hashes are taken modulo this + 1, or twice that for buckets that were split. */
+  #mask = 0;
+  /** The bucket that is split next. */
+  #split = 0;
+  #count = 0;
+
+  constructor(records: ZnodeRecords, slab: BlobSlab, hash: NameHash) {
+    this.#records = records;
+    this.#slab = slab;
+    this.#hash = hash;
+    this.#buckets.push(new DataView(new ArrayBuffer(4 << CHUNK_BITS)));
+  }
+
+  /** The child of `parent` whose name is `bytes` from `start` up to `end`, or 0. */
+  find(parent: Slot, bytes: Uint8Array, start: number, end: number): Slot {
+    const hash = this.#hash.of(parent, bytes, start, end);
+    let slot = this.#first(this.#bucket(hash));
+    while (slot !== 0) {
+      const view = this.#records.view(slot);
+      const at = this.#records.offset(slot);
+      if (
+        view.getInt32(at + Field.hash) === hash &&
+        view.getInt32(at + Field.parent) === parent &&
+        view.getInt32(at + Field.nameLength) === end - start &&
+        this.#isName(view.getInt32(at + Field.blob), bytes, start, end)
+      ) {
+        return slot;
+      }
+      slot = view.getInt32(at + Field.chain);
+    }
+    return 0;
+  }
+
+  /** Adds a znode under its name `bytes` from `start` up to `end`, which is not there yet. */
+  insert(slot: Slot, parent: Slot, bytes: Uint8Array, start: number, end: number): void {
+    const hash = this.#hash.of(parent, bytes, start, end);
+    this.#records.setInt(slot, Field.hash, hash);
+    this.#count++;
+    if (this.#count > this.#mask + 1 + this.#split) this.#splitOne();
+    this.#push(this.#bucket(hash), slot);
+  }
+
+  remove(slot: Slot): void {
+    const bucket = this.#bucket(this.#records.int(slot, Field.hash));
+    const after = this.#records.int(slot, Field.chain);
+    let previous = this.#first(bucket);
+    this.#count--;
+    if (previous === slot) {
+      this.#setFirst(bucket, after);
+      return;
+    }
+    for (;;) {
+      assert(previous !== 0, "a znode is in the bucket of its hash");
+      const next = this.#records.int(previous, Field.chain);
+      if (next === slot) break;
+      previous = next;
+    }
+    this.#records.setInt(previous, Field.chain, after);
+  }
+
+  #isName(blob: number, bytes: Uint8Array, start: number, end: number): boolean {
+    return equalBytes(this.#slab.bytes(blob), this.#slab.offset(blob), bytes, start, end - start);
+  }
+
+  #bucket(hash: number): number {
+    const bucket = hash & this.#mask;
+    return bucket < this.#split ? hash & (this.#mask * 2 + 1) : bucket;
+  }
+
+  /** Moves the znodes of the next bucket in turn whose hash has the new bit to a new bucket. */
+  #splitOne(): void {
+    const from = this.#split;
+    const bit = this.#mask + 1;
+    const to = from + bit;
+    if (to >>> CHUNK_BITS === this.#buckets.length) {
+      this.#buckets.push(new DataView(new ArrayBuffer(4 << CHUNK_BITS)));
+    }
+    let slot = this.#first(from);
+    this.#setFirst(from, 0);
+    while (slot !== 0) {
+      const next = this.#records.int(slot, Field.chain);
+      const moves = (this.#records.int(slot, Field.hash) & bit) !== 0;
+      this.#push(moves ? to : from, slot);
+      slot = next;
+    }
+    this.#split++;
+    if (this.#split > this.#mask) {
+      this.#mask = this.#mask * 2 + 1;
+      this.#split = 0;
+    }
+  }
+
+  #push(bucket: number, slot: Slot): void {
+    this.#records.setInt(slot, Field.chain, this.#first(bucket));
+    this.#setFirst(bucket, slot);
+  }
+
+  #first(bucket: number): Slot {
+    return this.#chunk(bucket).getInt32((bucket & CHUNK_MASK) * 4);
+  }
+
+  #setFirst(bucket: number, slot: Slot): void {
+    this.#chunk(bucket).setInt32((bucket & CHUNK_MASK) * 4, slot);
+  }
+
+  #chunk(bucket: number): DataView {
+    const chunk = this.#buckets[bucket >>> CHUNK_BITS];
+    assert(chunk !== undefined, "a bucket lies inside the index");
+    return chunk;
+  }
+}
