@@ -221,7 +221,7 @@ export class TxnApplier {
     this.#raiseParent(parent, parentCversion);
     this.#slot = slot;
     if (!tree.watches.idle) {
-      tree.watches.created(this.#pathText(), this.#zxid, acl, tree.aclId(parent));
+      tree.watches.created(this.#pathText(), this.#zxid, acl, tree.acl(parent));
     }
     return ErrorCode.Ok;
   }
@@ -241,13 +241,13 @@ export class TxnApplier {
     const parent = slot === 0 ? this.#parentOf(bytes, start, end) : tree.parent(slot);
     if (slot !== 0) {
       assert(this.#replay || tree.childCount(slot) === 0, "a deleted znode has no children");
-      const acl = tree.aclId(slot);
+      const acl = tree.acl(slot);
       // The list outlives the znode until its watchers have been told.
       tree.acls.retain(acl);
       tree.remove(slot);
       if (!tree.watches.idle) {
         const path = bytes.toString("utf8", start, end);
-        tree.watches.deleted(path, this.#zxid, acl, tree.aclId(parent));
+        tree.watches.deleted(path, this.#zxid, acl, tree.acl(parent));
       }
       tree.acls.release(acl);
     }
@@ -276,7 +276,7 @@ export class TxnApplier {
     tree.settle(slot);
     this.#slot = slot;
     if (!tree.watches.idle) {
-      tree.watches.dataChanged(this.#pathText(), this.#zxid, tree.aclId(slot));
+      tree.watches.dataChanged(this.#pathText(), this.#zxid, tree.acl(slot));
     }
     return ErrorCode.Ok;
   }

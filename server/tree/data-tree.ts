@@ -194,7 +194,7 @@ export class DataTree {
   }
 
   /** A handle of `acls`. */
-  aclId(slot: Slot): AclHandle {
+  acl(slot: Slot): AclHandle {
     return this.#records.int(slot, Field.acl);
   }
 
@@ -323,7 +323,7 @@ export class DataTree {
   writeSnapshotRecord(slot: Slot, writer: Writer): void {
     this.writePath(slot, writer);
     this.writeData(slot, writer);
-    writer.long(this.acls.fileId(this.aclId(slot)));
+    writer.long(this.acls.fileId(this.acl(slot)));
     const view = this.#records.view(slot);
     const at = this.#records.offset(slot);
     for (let i = 0; i < STAT_BYTES; i += 4) writer.int(view.getInt32(at + i));
@@ -472,7 +472,7 @@ export class DataTree {
 
   /** @param acl Acquired for this znode. */
   setAcl(slot: Slot, acl: AclHandle): void {
-    const before = this.aclId(slot);
+    const before = this.acl(slot);
     this.#records.setInt(slot, Field.acl, acl);
     this.acls.release(before);
   }
@@ -509,7 +509,7 @@ export class DataTree {
     if (slot === this.#system) this.#system = 0;
     this.#index.remove(slot);
     this.#unlinkChild(slot);
-    this.acls.release(this.aclId(slot));
+    this.acls.release(this.acl(slot));
     this.#slab.free(this.#records.int(slot, Field.blob));
     this.#records.free(slot);
   }
