@@ -1,0 +1,187 @@
+/**
+ * A file's bytes as the page cache has them and as the platter may have them. For each block that
+ * changed since a sync, the earlier content is kept; a power cut picks among the versions, sector
+ * by sector. Blocks that were never written are holes and read as zeros, so a preallocated file
+ * costs nothing.
+ */
+import type { SimRandom } from "./sim-random.ts";
+
+export const BLOCK_BYTES = 4096;
+const SECTOR_BYTES = 512;
+
+/** What a sync that is under way, or has failed, would make durable: the state before it. */
+export interface Checkpoint {
+  readonly blocks: ReadonlyMap<number, Uint8Array | undefined>;
+  readonly size: number;
+  /** The sync failed: the kernel holds the pages for clean, the platter may not have them. */
+  failed: boolean;
+}
+
+/** What a power cut did to a file. */
+export interface Loss {
+  lost: number;
+  torn: number;
+}
+
+export class Inode {
+  size = 0;
+  readonly #blocks = new Map<number, Uint8Array>();
+  /** Earlier content of blocks changed since the last sync began; undefined: a hole. */
+  #before = new Map<number, Uint8Array | undefined>();
+  #sizeBefore = 0;
+  /** Syncs that have begun and not succeeded, oldest first. */
+  #checkpoints: Checkpoint[] = [];
+
+  /** How many blocks it fills. */
+  get blockCount(): number {
+    return this.#blocks.size;
+  }
+
+  /** How many blocks writing there would add. */
+  missingBlocks(position: number, length: number): number {
+    let missing = 0;
+    for (let block = blockOf(position); block <= blockOf(position + length - 1); block++) {
+      if (!this.#blocks.has(block)) missing++;
+    }
+    return missing;
+  }
+
+  read(target: Uint8Array, position: number): number {
+    const length = Math.max(0, Math.min(target.length, this.size - position));
+    target.fill(0, 0, length);
+    let at = 0;
+    while (at < length) {
+      const offset = (position + at) % BLOCK_BYTES;
+      const part = Math.min(BLOCK_BYTES - offset, length - at);
+      const block = this.#blocks.get(blockOf(position + at));
+      if (block !== undefined) target.set(block.subarray(offset, offset + part), at);
+      at += part;
+    }
+    return length;
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    let at = 0;
+    while (at < bytes.length) {
+      const offset = (position + at) % BLOCK_BYTES;
+      const part = Math.min(BLOCK_BYTES - offset, bytes.length - at);
+      this.#change(blockOf(position + at)).set(bytes.subarray(at, at + part), offset);
+      at += part;
+    }
+    this.size = Math.max(this.size, position + bytes.length);
+  }
+
+  truncate(size: number): void {
+    for (const block of [...this.#blocks.keys()]) {
+      if (block * BLOCK_BYTES >= size) {
+        this.#change(block);
+        this.#blocks.delete(block);
+      } else if ((block + 1) * BLOCK_BYTES > size) {
+        this.#change(block).fill(0, size - block * BLOCK_BYTES);
+      }
+    }
+    this.size = size;
+  }
+
+  /** A sync begins: it covers what was written before. */
+  beginSync(): Checkpoint {
+    const checkpoint = { blocks: this.#before, size: this.#sizeBefore, failed: false };
+    this.#checkpoints.push(checkpoint);
+    this.#before = new Map();
+    this.#sizeBefore = this.size;
+    return checkpoint;
+  }
+
+  endSync(checkpoint: Checkpoint, succeeded: boolean): void {
+    if (!succeeded) {
+      checkpoint.failed = true;
+      return;
+    }
+    const upTo = this.#checkpoints.indexOf(checkpoint);
+    this.#checkpoints = this.#checkpoints.filter((one, index) => index > upTo || one.failed);
+  }
+
+  /** The power is cut: every block that was not synced becomes any of its versions, or a mixture. */
+  powerCut(draw: SimRandom): Loss {
+    const loss = { lost: 0, torn: 0 };
+    const states = [...this.#checkpoints, { blocks: this.#before, size: this.#sizeBefore }];
+    const changed = new Set<number>();
+    for (const state of states) for (const block of state.blocks.keys()) changed.add(block);
+    // Writes are often lost as a whole, often partly; and often the cache was written back.
+    const habit = draw.below(3);
+    for (const block of changed) {
+      const versions = versionsOf(states, block);
+      versions.push(this.#blocks.get(block));
+      this.#settle(block, versions, habit, draw, loss);
+    }
+    const sizes = [...states.map((state) => state.size), this.size];
+    const size = habit === 0 ? (sizes[0] as number) : habit === 2 ? this.size : draw.pick(sizes);
+    this.#before.clear();
+    this.#checkpoints = [];
+    if (size < this.size) {
+      if (loss.lost === 0) loss.lost++;
+      this.truncate(size);
+      this.#before.clear();
+    } else {
+      this.size = size;
+    }
+    this.#sizeBefore = this.size;
+    return loss;
+  }
+
+  /** Flips one bit for good, as a decaying medium does. Flipping it again mends it. */
+  flip(position: number, bit: number): void {
+    const block = this.#blocks.get(blockOf(position));
+    const offset = position % BLOCK_BYTES;
+    if (block !== undefined) block[offset] = (block[offset] as number) ^ (1 << bit);
+  }
+
+  /** The block's memory, after its content is remembered for a power cut. */
+  #change(block: number): Uint8Array {
+    let bytes = this.#blocks.get(block);
+    if (!this.#before.has(block)) this.#before.set(block, bytes?.slice());
+    if (bytes === undefined) {
+      bytes = new Uint8Array(BLOCK_BYTES);
+      this.#blocks.set(block, bytes);
+    }
+    return bytes;
+  }
+
+  #settle(
+    block: number,
+    versions: (Uint8Array | undefined)[],
+    habit: number,
+    draw: SimRandom,
+    loss: Loss,
+  ): void {
+    const newest = versions.length - 1;
+    const fate = draw.fraction();
+    if (habit === 2 || (habit === 1 && fate < 0.4)) return; // written back in time
+    if (habit === 0 || fate < 0.7) {
+      const version = versions[habit === 0 ? 0 : draw.below(newest + 1)];
+      if (version === undefined) this.#blocks.delete(block);
+      else this.#blocks.set(block, version);
+      loss.lost++;
+      return;
+    }
+    const mixed = new Uint8Array(BLOCK_BYTES);
+    for (let at = 0; at < BLOCK_BYTES; at += SECTOR_BYTES) {
+      const sector = versions[draw.below(newest + 1)]?.subarray(at, at + SECTOR_BYTES);
+      if (sector !== undefined) mixed.set(sector, at);
+    }
+    this.#blocks.set(block, mixed);
+    loss.torn++;
+  }
+}
+
+/** The earlier contents of a block, oldest first. */
+function versionsOf(
+  states: readonly { readonly blocks: ReadonlyMap<number, Uint8Array | undefined> }[],
+  block: number,
+): (Uint8Array | undefined)[] {
+  return states.filter((state) => state.blocks.has(block)).map((state) => state.blocks.get(block));
+}
+
+function blockOf(position: number): number {
+  return Math.floor(position / BLOCK_BYTES);
+}

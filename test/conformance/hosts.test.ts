@@ -1,0 +1,10 @@
+import { benches } from "./benches.ts";
+import { clockSuite } from "./clock.suite.ts";
+import { diskSuite } from "./disk.suite.ts";
+import { networkSuite } from "./network.suite.ts";
+
+for (const kind of benches) {
+  clockSuite(kind);
+  diskSuite(kind);
+  networkSuite(kind);
+}
