@@ -100,10 +100,13 @@ function* logicalLines(text: string): Generator<LogicalLine> {
         for (let i = index; i < stop; i++) line.offsets.push(i);
         index = end;
         if (!continued || end === text.length) break;
-        index = skipBlanks(text, afterLineEnd(text, end));
+        index = afterLineEnd(text, end);
+        // A backslash alone continues nothing: what follows is a line of its own, as in Java.
+        if (line.text === "") break;
+        index = skipBlanks(text, index);
       }
       line.offsets.push(index);
-      yield line;
+      if (line.text !== "") yield line;
     }
   }
 }
