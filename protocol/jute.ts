@@ -232,6 +232,12 @@ export class Writer {
     this.#view.setInt32(at, value);
   }
 
+  /** Overwrites eight bytes that were written before with a safe integer. */
+  patchLong(at: number, value: number): void {
+    this.#view.setInt32(at, highWord(value));
+    this.#view.setInt32(at + 4, lowWord(value));
+  }
+
   #grow(needed: number): void {
     const bytes = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
     this.bytes.copy(bytes, 0, 0, this.length);

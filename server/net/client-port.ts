@@ -1,0 +1,224 @@
+/**
+ * The port that clients connect to: who is let in, how long a silent connection stays, and the
+ * end of each turn, when every connection that has something to send writes once.
+ */
+import type {
+  Clock,
+  HostError,
+  Link,
+  Listener,
+  Network,
+  Timer,
+} from "../../protocol/host.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { WaitingFrames } from "../pipeline/waiting.ts";
+import type { ExpiryQueue } from "../session/expiry.ts";
+import type { AuthSettings } from "./auth.ts";
+import { Connection, type ConnectionContext } from "./connection.ts";
+
+export interface ClientPortOptions {
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly backlog: number;
+  readonly maxBufferBytes: number;
+  /** Per address; 0: no limit. */
+  readonly maxClientConnections: number;
+  /** In all; 0: no limit. */
+  readonly maxConnections: number;
+  readonly sessionlessTimeoutMs: number;
+  readonly auth: AuthSettings;
+}
+
+/** What the port asks of the server around it. */
+export interface ClientPortContext {
+  fourLetterAnswer(firstFourBytes: number, address: string): string | undefined;
+  report(connection: Connection, reason: string): void;
+  /** A connection was turned away: there are as many as the limits allow. */
+  refused(address: string): void;
+}
+
+/** Makes what belongs to another room. */
+export interface ClientPortParts {
+  waiting(): WaitingFrames;
+  deadlines: ExpiryQueue<Connection>;
+}
+
+/** Beyond the limits, so that a probe is heard when the server is full. */
+const PROBE_CONNECTIONS = 8;
+
+export class ClientPort implements ConnectionContext {
+  readonly clock: Clock;
+  readonly pipeline: Pipeline;
+  readonly maxBufferBytes: number;
+  readonly auth: AuthSettings;
+  /** Connections that were turned away at accept. */
+  rejected = 0;
+  /** Connections that were closed by the server. */
+  dropped = 0;
+  /** Of those, the ones that never asked for a session. */
+  sessionlessExpired = 0;
+
+  readonly #network: Network;
+  readonly #options: ClientPortOptions;
+  readonly #context: ClientPortContext;
+  readonly #parts: ClientPortParts;
+  readonly #connections = new Set<Connection>();
+  readonly #perAddress = new Map<string, number>();
+  #dirty: Connection[] = [];
+  /** The other array: the two change places, so that a turn makes no garbage. */
+  #flushing: Connection[] = [];
+  readonly #flush: () => void;
+  readonly #expire: () => void;
+  readonly #expired: (connection: Connection) => void;
+  /** Connections beyond the limits. */
+  #probes = 0;
+  #listener: Listener | undefined;
+  #timer: Timer | undefined;
+
+  constructor(
+    clock: Clock,
+    network: Network,
+    pipeline: Pipeline,
+    options: ClientPortOptions,
+    context: ClientPortContext,
+    parts: ClientPortParts,
+  ) {
+    this.clock = clock;
+    this.pipeline = pipeline;
+    this.maxBufferBytes = options.maxBufferBytes;
+    this.auth = options.auth;
+    this.#network = network;
+    this.#options = options;
+    this.#context = context;
+    this.#parts = parts;
+    this.#flush = () => this.#flushAll();
+    this.#expired = (connection) => this.#expireOne(connection);
+    this.#expire = () => {
+      parts.deadlines.expire(clock.nowMs(), this.#expired);
+      this.#arm();
+    };
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  connections(): IterableIterator<Connection> {
+    return this.#connections.values();
+  }
+
+  open(done: (error: HostError | undefined, port: number) => void): void {
+    const { host, port, backlog } = this.#options;
+    this.#network.listen(
+      { host, port, backlog },
+      (link) => this.#accept(link),
+      (error, listener) => {
+        this.#listener = listener;
+        if (listener !== undefined) this.#arm();
+        done(error, listener?.port ?? 0);
+      },
+    );
+  }
+
+  /** Accepts no more; the connections that are open stay. */
+  stopAccepting(done: () => void): void {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    if (listener === undefined) done();
+    else listener.close(done);
+  }
+
+  /** Ends every connection after what was already answered. */
+  close(): void {
+    this.#timer?.cancel();
+    for (const connection of this.#connections) connection.finish("");
+  }
+
+  /** Drops every connection now. */
+  abort(): void {
+    this.#timer?.cancel();
+    for (const connection of this.#connections) connection.cut("");
+  }
+
+  // From a connection.
+
+  fourLetterAnswer(firstFourBytes: number, address: string): string | undefined {
+    return this.#context.fourLetterAnswer(firstFourBytes, address);
+  }
+
+  markDirty(connection: Connection): void {
+    if (connection.isDirty) return;
+    connection.isDirty = true;
+    if (this.#dirty.push(connection) === 1) this.clock.endOfTurn(this.#flush);
+  }
+
+  touch(connection: Connection, nowMs: number): void {
+    const timeoutMs = connection.session?.timeoutMs ?? this.#options.sessionlessTimeoutMs;
+    this.#parts.deadlines.touch(connection, nowMs, timeoutMs);
+  }
+
+  closed(connection: Connection): void {
+    this.#parts.deadlines.remove(connection);
+    if (!this.#connections.delete(connection)) return;
+    if (connection.isProbe) this.#probes--;
+    const { remoteAddress } = connection.link;
+    const count = (this.#perAddress.get(remoteAddress) ?? 1) - 1;
+    if (count === 0) this.#perAddress.delete(remoteAddress);
+    else this.#perAddress.set(remoteAddress, count);
+  }
+
+  report(connection: Connection, reason: string): void {
+    this.dropped++;
+    this.#context.report(connection, reason);
+  }
+
+  #accept(link: Link): void {
+    const { remoteAddress } = link;
+    const isFull = this.#room(remoteAddress) <= 0;
+    const isProbe = isFull && isLoopback(remoteAddress) && this.#probes < PROBE_CONNECTIONS;
+    const connection = new Connection(link, this, this.#parts.waiting(), isProbe);
+    link.handlers = connection;
+    if (isFull && !isProbe) {
+      this.rejected++;
+      this.#context.refused(remoteAddress);
+      link.destroy();
+      return;
+    }
+    if (isProbe) this.#probes++;
+    this.#connections.add(connection);
+    this.#perAddress.set(remoteAddress, (this.#perAddress.get(remoteAddress) ?? 0) + 1);
+    this.touch(connection, this.clock.nowMs());
+  }
+
+  /** How many more connections the limits allow from an address. */
+  #room(address: string): number {
+    const { maxConnections, maxClientConnections } = this.#options;
+    const inAll = maxConnections > 0 ? maxConnections - this.#connections.size : 1;
+    const fromThere = this.#perAddress.get(address) ?? 0;
+    const perClient = maxClientConnections > 0 ? maxClientConnections - fromThere : 1;
+    return Math.min(inAll, perClient);
+  }
+
+  #flushAll(): void {
+    const dirty = this.#dirty;
+    this.#dirty = this.#flushing;
+    this.#flushing = dirty;
+    for (const connection of dirty) connection.flush();
+    dirty.length = 0;
+  }
+
+  #expireOne(connection: Connection): void {
+    if (connection.session === undefined) this.sessionlessExpired++;
+    connection.cut("nothing was heard from it for its timeout");
+  }
+
+  #arm(): void {
+    const waitMs = Math.ceil(this.#parts.deadlines.waitMs(this.clock.nowMs()));
+    // What waits in the sockets of a server that was stopped for a while is read first.
+    this.#timer = this.clock.after(waitMs, () => this.clock.endOfTurn(this.#expire));
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
+}

@@ -1,0 +1,403 @@
+/**
+ * One client's connection: frames in, replies out.
+ *
+ *     greeting ──ConnectRequest──▶ attaching ──session ready──▶ open ──▶ ending ──▶ closed
+ *        └──four-letter word──────────────────────────────────────────▶ ending
+ *
+ * Replies and events of a turn gather in one buffer and leave in one write at its end. A peer that
+ * does not take what it asked for is not read any further, and cut off when it owes too much.
+ */
+import type { Clock, HostError, Link, LinkHandlers } from "../../protocol/host.ts";
+import { FrameSplitter } from "../../protocol/frames.ts";
+import { JuteError, Reader, Writer } from "../../protocol/jute.ts";
+import { OpCode } from "../../protocol/opcodes.ts";
+import { PASSWORD_BYTES, sessionPassword } from "../../protocol/password.ts";
+import {
+  type ConnectRequest,
+  readAuthPacket,
+  readConnectRequest,
+  writeConnectResponse,
+} from "../../protocol/proto.ts";
+import { sessionHex, type Zxid } from "../../protocol/zxid.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { AuthId, Requester } from "../pipeline/requester.ts";
+import type { WaitingFrames } from "../pipeline/waiting.ts";
+import type { Expiring } from "../session/expiry.ts";
+import type { Session } from "../session/sessions.ts";
+import { type AuthSettings, authenticate } from "./auth.ts";
+
+/** What its port does for a connection. */
+export interface ConnectionContext {
+  readonly clock: Clock;
+  readonly pipeline: Pipeline;
+  readonly maxBufferBytes: number;
+  readonly auth: AuthSettings;
+  /** The answer to a four-letter word, or undefined: these bytes are none. */
+  fourLetterAnswer(firstFourBytes: number, address: string): string | undefined;
+  /** The connection has something to send at the end of this turn. */
+  markDirty(connection: Connection): void;
+  /** Bytes came: its deadline moves on. */
+  touch(connection: Connection, nowMs: number): void;
+  /** The connection is gone. */
+  closed(connection: Connection): void;
+  /** What made the server close it, for the log. */
+  report(connection: Connection, reason: string): void;
+}
+
+type State = "greeting" | "attaching" | "open" | "ending" | "closed";
+
+/** Replies that wait for the peer, above which no more requests are read from it. */
+const UNSENT_PAUSE_BYTES = 1024 * 1024;
+/** What a peer may leave untaken: watch events come without its asking. Beyond it is cut off. */
+const UNSENT_MAX_BYTES: number = 64 * 1024 * 1024;
+/** Requests that wait for an earlier write, above which no more are read. */
+const WAITING_PAUSE_BYTES = 1024 * 1024;
+
+const INITIAL_OUT_BYTES = 1024;
+/** A buffer larger than this is given up once it has been sent. */
+const RETAINED_OUT_BYTES = 0x1_0000;
+
+/** length, xid, zxid, err. */
+const REPLY_HEADER_BYTES = 20;
+
+const NO_PASSWORD = Buffer.alloc(PASSWORD_BYTES);
+
+export class Connection implements LinkHandlers, Requester, Expiring {
+  readonly link: Link;
+  readonly waiting: WaitingFrames;
+  out: Writer = new Writer(INITIAL_OUT_BYTES);
+  session: Session<Requester> | undefined;
+  authIds: AuthId[];
+  expiresAtMs = 0;
+  /** True between `markDirty` and the flush that follows. */
+  isDirty = false;
+  received = 0;
+  sent = 0;
+  /** The last auth packet was refused: the reply says so and is the last one. */
+  authFailed = false;
+
+  readonly #context: ConnectionContext;
+  readonly #splitter: FrameSplitter;
+  readonly #reader: Reader;
+  #state: State = "greeting";
+  /** The link keeps bytes that the peer has not taken. */
+  #blocked = false;
+  #paused = false;
+  /** The server as a whole has too much to do. */
+  #held = false;
+  #replyStart = 0;
+  /** What the peer asked for, as long as the answer is due. */
+  #wantsReadOnlyFlag = false;
+
+  readonly isProbe: boolean;
+
+  /** @param isProbe It came when there was no room: it may ask a four-letter word, nothing else. */
+  constructor(link: Link, context: ConnectionContext, waiting: WaitingFrames, isProbe: boolean) {
+    this.link = link;
+    this.waiting = waiting;
+    this.#context = context;
+    this.isProbe = isProbe;
+    this.authIds = [{ scheme: "ip", id: link.remoteAddress }];
+    this.#reader = new Reader(context.maxBufferBytes * 2);
+    this.#splitter = new FrameSplitter(
+      context.maxBufferBytes,
+      (bytes, start, end) => this.#frame(bytes, start, end),
+      (length) => this.#refused(length),
+    );
+  }
+
+  get isOpen(): boolean {
+    return this.#state !== "closed";
+  }
+
+  get hasSession(): boolean {
+    return this.#state === "open";
+  }
+
+  /** 1: to read, 4: to write, as `cons` and `stat` print it. */
+  get interest(): number {
+    return (this.#paused ? 0 : 1) | (this.#blocked ? 4 : 0);
+  }
+
+  /** Requests that came and have no reply. */
+  get queued(): number {
+    return Math.max(0, this.received - this.sent);
+  }
+
+  // From the link.
+
+  data(bytes: Buffer): void {
+    const { clock } = this.#context;
+    const nowMs = clock.nowMs();
+    this.#context.touch(this, nowMs);
+    this.#context.pipeline.beginChunk(this, nowMs, bytes.length);
+    this.#splitter.push(bytes);
+    this.#considerPause();
+  }
+
+  /** The peer half-closed: what it asked for is still done; nobody may be left to hear of it. */
+  ended(): void {
+    if (this.#state === "ending") return;
+    this.finish("");
+  }
+
+  drained(): void {
+    this.#blocked = false;
+    if (this.out.length > 0) this.#context.markDirty(this);
+    this.#considerPause();
+  }
+
+  closed(_error: HostError | undefined): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#splitter.stop();
+    this.waiting.clear();
+    const { session } = this;
+    if (session !== undefined && session.holder === this) session.holder = undefined;
+    this.#context.pipeline.connectionClosed(this);
+    this.#context.closed(this);
+  }
+
+  // From the pipeline.
+
+  beginReply(xid: number): void {
+    this.#replyStart = this.out.length;
+    this.out.reserve(REPLY_HEADER_BYTES);
+    this.out.patchInt(this.#replyStart + 4, xid);
+  }
+
+  endReply(zxid: Zxid, code: number): void {
+    const { out } = this;
+    const start = this.#replyStart;
+    if (code !== 0) out.length = start + REPLY_HEADER_BYTES;
+    out.patchInt(start, out.length - start - 4);
+    out.patchLong(start + 8, zxid);
+    out.patchInt(start + 16, code);
+    this.#countSent();
+  }
+
+  deliver(frame: Buffer): void {
+    if (this.#state !== "open") return;
+    this.out.raw(frame);
+    this.#countSent();
+  }
+
+  mayRead(aclId: number): boolean {
+    return this.#context.pipeline.mayRead(this, aclId);
+  }
+
+  writeAnswered(): void {
+    this.#context.pipeline.drain(this);
+    this.#considerPause();
+  }
+
+  sessionCreated(): void {
+    const { session } = this;
+    if (session === undefined || this.#state !== "attaching") return;
+    this.#state = "open";
+    this.#respond(session.timeoutMs, session.high, session.low);
+    this.#splitter.resume();
+    this.#considerPause();
+  }
+
+  finish(reason: string): void {
+    if (this.#state === "ending" || this.#state === "closed") return;
+    if (reason !== "") this.#context.report(this, reason);
+    this.#state = "ending";
+    this.#splitter.stop();
+    this.#context.markDirty(this);
+  }
+
+  /** Drops the connection with all that waits to be sent. */
+  cut(reason: string): void {
+    if (this.#state === "closed") return;
+    if (reason !== "") this.#context.report(this, reason);
+    this.#state = "ending";
+    this.#splitter.stop();
+    this.link.destroy();
+  }
+
+  // From the port.
+
+  /** Sends what the turn gathered. */
+  flush(): void {
+    this.isDirty = false;
+    if (this.#state === "closed") return;
+    const { out, link } = this;
+    if (out.length > 0) {
+      if (this.#blocked && this.#state !== "ending") {
+        if (out.length + link.pendingBytes > UNSENT_MAX_BYTES) {
+          this.cut("it does not take what was sent to it");
+        }
+        return;
+      }
+      this.#context.pipeline.stats.bytesSent += out.length;
+      if (link.write(out.written())) {
+        if (out.bytes.length > RETAINED_OUT_BYTES) this.out = new Writer(INITIAL_OUT_BYTES);
+        else out.clear();
+      } else {
+        this.#blocked = true;
+        this.out = new Writer(INITIAL_OUT_BYTES);
+      }
+    }
+    if (this.#state === "ending") link.end();
+    else this.#considerPause();
+  }
+
+  /** The server reads no more from anyone who waits for an answer, or does so again. */
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#considerPause();
+  }
+
+  #frame(bytes: Buffer, start: number, end: number): void {
+    this.#countReceived();
+    if (this.#state === "greeting") this.#greet(bytes, start, end);
+    else this.#request(bytes, start, end);
+  }
+
+  #request(bytes: Buffer, start: number, end: number): void {
+    if (end - start < 8) {
+      this.cut("a request shorter than its header");
+      return;
+    }
+    const reader = this.#reader.reset(bytes, start, end);
+    const xid = reader.int();
+    const type = reader.int();
+    if (type === OpCode.auth) this.#authenticate(reader);
+    this.#context.pipeline.request(this, xid, type, reader, start);
+    if (this.out.length > UNSENT_PAUSE_BYTES) this.#considerPause();
+  }
+
+  /**
+   * Credentials count for what is read after them; the reply keeps its place in the order.
+   *
+   * Differs from ZooKeeper: there it overtakes the replies of earlier writes, which breaks clients
+   * that match replies in order (kazoo).
+   */
+  #authenticate(reader: Reader): void {
+    const { offset } = reader;
+    try {
+      const packet = readAuthPacket(reader);
+      const proven = authenticate(packet.scheme, packet.auth, this.#context.auth);
+      if (proven === undefined) this.authFailed = true;
+      else for (const id of proven) this.#addId(id);
+    } catch (error) {
+      if (!(error instanceof JuteError)) throw error;
+      this.cut("an auth packet that does not decode");
+    }
+    reader.offset = offset;
+  }
+
+  #addId(id: AuthId): void {
+    const known = this.authIds.some((own) => own.scheme === id.scheme && own.id === id.id);
+    // A new array: writes under way keep the ids that they were read with.
+    if (!known) this.authIds = [...this.authIds, id];
+  }
+
+  #greet(bytes: Buffer, start: number, end: number): void {
+    if (this.isProbe) {
+      this.cut("there are as many connections as maxClientCnxns or maxCnxns allows");
+      return;
+    }
+    let request: ConnectRequest;
+    try {
+      request = readConnectRequest(this.#reader.reset(bytes, start, end));
+    } catch (error) {
+      if (!(error instanceof JuteError)) throw error;
+      this.cut("a handshake that does not decode");
+      return;
+    }
+    this.#wantsReadOnlyFlag = request.readOnly !== undefined;
+    this.#state = "attaching";
+    this.#splitter.pause();
+    const { pipeline } = this.#context;
+    if (request.lastZxidSeen > pipeline.lastZxid) {
+      // Any answer would be taken for one about the session: the client must try another server.
+      this.cut(
+        `the client has seen zxid 0x${request.lastZxidSeen.toString(16)}, ahead of this server's ` +
+          `0x${pipeline.lastZxid.toString(16)}`,
+      );
+      return;
+    }
+    const timeoutMs = pipeline.negotiate(request.timeoutMs);
+    if (request.sessionHigh === 0 && request.sessionLow === 0) {
+      this.session = pipeline.createSession(this, timeoutMs);
+      return;
+    }
+    const { sessionHigh, sessionLow, password } = request;
+    const expected = sessionPassword(sessionHigh, sessionLow);
+    const session =
+      password !== null && expected.equals(password)
+        ? pipeline.attachSession(this, sessionHigh, sessionLow, timeoutMs)
+        : undefined;
+    if (session === undefined) {
+      this.#respond(0, 0, 0);
+      this.finish(`no session ${sessionHex(sessionHigh, sessionLow)} with this password`);
+      return;
+    }
+    this.session = session;
+    this.sessionCreated();
+  }
+
+  // ConnectResponse in a frame of its own; no header.
+
+  #respond(timeoutMs: number, sessionHigh: number, sessionLow: number): void {
+    const { out } = this;
+    const start = out.reserve(4);
+    writeConnectResponse(out, {
+      protocolVersion: 0,
+      timeoutMs,
+      sessionHigh,
+      sessionLow,
+      password: timeoutMs > 0 ? sessionPassword(sessionHigh, sessionLow) : NO_PASSWORD,
+      readOnly: this.#wantsReadOnlyFlag ? false : undefined,
+    });
+    out.patchInt(start, out.length - start - 4);
+    this.#countSent();
+  }
+
+  #countSent(): void {
+    this.sent++;
+    this.#context.pipeline.stats.packetsSent++;
+    if (!this.isDirty) this.#context.markDirty(this);
+  }
+
+  #countReceived(): void {
+    this.received++;
+    this.#context.pipeline.stats.packetsReceived++;
+  }
+
+  /** Four bytes that are no frame's length. */
+  #refused(length: number): void {
+    const answer =
+      this.#state === "greeting" && this.received === 0
+        ? this.#context.fourLetterAnswer(length, this.link.remoteAddress)
+        : undefined;
+    if (answer === undefined) {
+      this.cut(`a frame of ${length} bytes; the limit is ${this.#context.maxBufferBytes}`);
+      return;
+    }
+    this.#countReceived();
+    this.out.raw(Buffer.from(answer, "latin1"));
+    this.finish("");
+  }
+
+  #considerPause(): void {
+    if (this.#state !== "open" && this.#state !== "attaching") return;
+    const unsent = this.out.length + (this.#blocked ? this.link.pendingBytes : 0);
+    const mustPause =
+      this.#held ||
+      unsent > UNSENT_PAUSE_BYTES ||
+      this.waiting.size > WAITING_PAUSE_BYTES;
+    if (mustPause === this.#paused) return;
+    this.#paused = mustPause;
+    if (mustPause) {
+      this.#splitter.pause();
+      this.link.pause();
+    } else {
+      this.link.resume();
+      if (this.#state === "open") this.#splitter.resume();
+    }
+  }
+}

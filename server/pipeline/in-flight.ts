@@ -1,0 +1,84 @@
+/**
+ * Requests that became txns and wait for their commit, in zxid order: a ring whose entries are
+ * used again, so that a request makes no garbage.
+ */
+import { assert } from "../../protocol/assert.ts";
+import type { Zxid } from "../../protocol/zxid.ts";
+import type { Session } from "../session/sessions.ts";
+import type { Requester } from "./requester.ts";
+
+const INITIAL_ENTRIES = 256;
+
+/** One request on its way. */
+export class InFlight {
+  /** Its txn's; for a sync, that of the last txn before it. */
+  zxid: Zxid = 0;
+  type = 0;
+  xid = 0;
+  /** Undefined: the server itself asked. */
+  session: Session<Requester> | undefined;
+  /** Where the reply goes, if it is still there. */
+  requester: Requester | undefined;
+  arrivedMs = 0;
+  /** A sync has no txn: it passes when what was before it has passed. */
+  isSync = false;
+  /** What a sync echoes. */
+  path: string | null = null;
+}
+
+export class InFlightRing {
+  #entries: InFlight[] = [];
+  /** Invariant: #mask + 1 is the number of entries, a power of two. */
+  #mask = 0;
+  #head = 0;
+  #length = 0;
+
+  constructor() {
+    this.#fill(INITIAL_ENTRIES);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The entry behind the last one, to be filled in by the caller. */
+  push(): InFlight {
+    if (this.#length > this.#mask) this.#grow();
+    const entry = this.#at(this.#head + this.#length);
+    this.#length++;
+    return entry;
+  }
+
+  /** The oldest, or undefined: none is on its way. */
+  first(): InFlight | undefined {
+    return this.#length === 0 ? undefined : this.#at(this.#head);
+  }
+
+  /** Takes out the oldest. It holds until as many more have been pushed as the ring has room for. */
+  shift(): InFlight {
+    assert(this.#length > 0, "a commit nobody waits for");
+    const entry = this.#at(this.#head);
+    this.#head = (this.#head + 1) & this.#mask;
+    this.#length--;
+    return entry;
+  }
+
+  #at(index: number): InFlight {
+    const entry = this.#entries[index & this.#mask];
+    assert(entry !== undefined, "the ring is full of entries");
+    return entry;
+  }
+
+  #grow(): void {
+    const ordered: InFlight[] = [];
+    for (let i = 0; i < this.#length; i++) ordered.push(this.#at(this.#head + i));
+    this.#entries = ordered;
+    this.#head = 0;
+    this.#fill(ordered.length * 2);
+  }
+
+  #fill(size: number): void {
+    while (this.#entries.length < size) this.#entries.push(new InFlight());
+    this.#mask = size - 1;
+  }
+}

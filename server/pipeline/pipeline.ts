@@ -1,0 +1,466 @@
+/**
+ * A request's way to its reply.
+ *
+ *     read ───────────────────────────────────────────▶ tree ─▶ reply
+ *       └─ behind a write of its session: waits ──────────┘
+ *     write ─▶ prep ─▶ log's batch ─▶ disk ─▶ commit ─▶ tree ─▶ events, reply, waiting reads
+ *
+ * Writes are answered when they are durable and applied, in zxid order, one at a time; nothing
+ * reads between two steps of one txn. A session's requests take effect in the order it sent them:
+ * its reads wait for its own earlier writes, those of other sessions do not.
+ */
+import { AssertionError, assert } from "../../protocol/assert.ts";
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { Clock } from "../../protocol/host.ts";
+import { JuteError, MAX_BUFFER_DEFAULT, Reader } from "../../protocol/jute.ts";
+import { OpCode, Perm, Xid } from "../../protocol/opcodes.ts";
+import { wordsHex, type Zxid, zxidHex } from "../../protocol/zxid.ts";
+import type { Session, Sessions } from "../session/sessions.ts";
+import type { DataTree, Slot } from "../tree/data-tree.ts";
+import { type InFlight, InFlightRing } from "./in-flight.ts";
+import { Prep, type PrepOptions, type TxnSink } from "./prep.ts";
+import { Reads } from "./reads.ts";
+import { Replies } from "./replies.ts";
+import type { Requester } from "./requester.ts";
+import type { PipelineStats } from "./stats.ts";
+
+export interface PipelineOptions extends PrepOptions {
+  readonly minSessionTimeoutMs: number;
+  readonly maxSessionTimeoutMs: number;
+  /** Writes on their way, above which no more is read from those who sent them. */
+  readonly globalOutstandingLimit: number;
+  readonly maxBufferBytes: number;
+}
+
+/** The log as the pipeline uses it. */
+export interface DurableLog extends TxnSink {
+  /** It takes no more for now. */
+  readonly isFull: boolean;
+  /** Starts what was committed on its way to the disk. */
+  flush(): void;
+}
+
+/** Txns that have become durable, in order. */
+export interface DurableBatch {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly zxid: Zxid;
+  next(): boolean;
+}
+
+interface Adding {
+  add(value: number): void;
+}
+
+/** Where a txn's header, of 32 bytes, has its type. */
+const TXN_TYPE_AT = 28;
+
+export class Pipeline {
+  readonly stats: PipelineStats<Adding>;
+  readonly #tree: DataTree;
+  readonly #sessions: Sessions<Requester>;
+  readonly #log: DurableLog;
+  readonly #clock: Clock;
+  readonly #options: PipelineOptions;
+  readonly #prep: Prep;
+  readonly #reads: Reads;
+  readonly #replies: Replies;
+  readonly #inFlight = new InFlightRing();
+  /** Those who are not read from until less is in flight. */
+  readonly #held = new Set<Requester>();
+  /** For requests that waited; the others bring the reader that found them. */
+  readonly #reader: Reader;
+  /** Who is being given what waited. */
+  #draining: Requester | undefined;
+  #flushScheduled = false;
+  #nowMs = 0;
+  #stopped: (() => void) | undefined;
+
+  constructor(
+    clock: Clock,
+    tree: DataTree,
+    sessions: Sessions<Requester>,
+    log: DurableLog,
+    stats: PipelineStats<Adding>,
+    options: PipelineOptions,
+  ) {
+    this.#clock = clock;
+    this.#tree = tree;
+    this.#sessions = sessions;
+    this.#log = log;
+    this.stats = stats;
+    this.#options = options;
+    this.#prep = new Prep(tree, log, clock, options);
+    this.#reads = new Reads(tree, options.skipAcl);
+    this.#replies = new Replies(tree);
+    this.#reader = new Reader(Math.max(options.maxBufferBytes, MAX_BUFFER_DEFAULT) * 2);
+    tree.observer = this;
+    tree.sessions.forEach((high, low, timeoutMs) => sessions.restore(high, low, timeoutMs));
+  }
+
+  /** The last txn applied here. */
+  get lastZxid(): Zxid {
+    return this.#tree.lastZxid;
+  }
+
+  /** Requests on their way. */
+  get outstanding(): number {
+    return this.#inFlight.length;
+  }
+
+  /** Bytes of a connection are about to be worked through. */
+  beginChunk(requester: Requester, nowMs: number, bytes: number): void {
+    this.#nowMs = nowMs;
+    this.stats.bytesReceived += bytes;
+    if (requester.session !== undefined) this.#sessions.touch(requester.session, nowMs);
+  }
+
+  /** The timeout that a client gets for the one it asks for. */
+  negotiate(timeoutMs: number): number {
+    const { minSessionTimeoutMs, maxSessionTimeoutMs } = this.#options;
+    return Math.min(Math.max(timeoutMs, minSessionTimeoutMs), maxSessionTimeoutMs);
+  }
+
+  /** Creates a session; its holder hears `sessionCreated` once that is durable and applied. */
+  createSession(holder: Requester, timeoutMs: number): Session<Requester> {
+    const session = this.#sessions.create(timeoutMs);
+    session.holder = holder;
+    this.#sessions.touch(session, this.#nowMs);
+    const zxid = this.#prep.createSession(session.high, session.low, timeoutMs);
+    this.#enqueue(OpCode.createSession, 0, zxid, session, holder);
+    return session;
+  }
+
+  /** Gives a session to a new connection, or undefined: it is over. The password was checked. */
+  attachSession(
+    holder: Requester,
+    high: number,
+    low: number,
+    timeoutMs: number,
+  ): Session<Requester> | undefined {
+    const session = this.#sessions.get(wordsHex(high, low));
+    if (session === undefined || session.closing || !this.#tree.sessions.has(high, low)) {
+      return undefined;
+    }
+    const before = session.holder;
+    session.holder = holder;
+    session.timeoutMs = timeoutMs;
+    this.#sessions.touch(session, this.#nowMs);
+    before?.cut("its session came back on another connection");
+    return session;
+  }
+
+  /** A session has expired: nothing revives it any more. */
+  expire(session: Session<Requester>): void {
+    this.stats.expiredSessions++;
+    this.#closeSession(session, 0, undefined);
+  }
+
+  /** Deletes a container that may have become useless. */
+  deleteContainer(path: string): void {
+    const zxid = this.#prep.deleteContainer(path);
+    this.#enqueue(OpCode.deleteContainer, 0, zxid, undefined, undefined);
+  }
+
+  connectionClosed(requester: Requester): void {
+    this.#tree.watches.removeWatcher(requester);
+    this.#held.delete(requester);
+  }
+
+  /** Whether a connection may be told of changes to znodes with this access list. */
+  mayRead(requester: Requester, acl: number): boolean {
+    return this.#reads.permits(requester, acl, Perm.read);
+  }
+
+  /**
+   * Takes one request of a connection whose handshake is done.
+   *
+   * @param reader Behind the request's header.
+   * @param frameStart Where its frame starts in the reader's bytes.
+   */
+  request(
+    requester: Requester,
+    xid: number,
+    type: number,
+    reader: Reader,
+    frameStart: number,
+  ): void {
+    const { session } = requester;
+    assert(session !== undefined, "a request without a session");
+    // Its end is on the way, and the connection's with it: nothing behind that is answered.
+    if (session.closing) return;
+    switch (type) {
+      case OpCode.create:
+      case OpCode.create2:
+      case OpCode.createContainer:
+      case OpCode.createTTL:
+      case OpCode.delete:
+      case OpCode.setData:
+      case OpCode.setACL:
+      case OpCode.multi:
+        this.#write(requester, session, xid, type, reader);
+        return;
+      case OpCode.closeSession:
+        this.#sessions.markClosing(session);
+        this.#closeSession(session, xid, requester);
+        return;
+      case OpCode.sync:
+        this.#sync(requester, session, xid, reader);
+        return;
+      default:
+        if (session.answered < session.submitted || !requester.waiting.isEmpty) {
+          requester.waiting.push(session.submitted, reader.bytes, frameStart, reader.end);
+        } else {
+          this.#answer(requester, xid, type, reader);
+        }
+    }
+  }
+
+  /** Runs what waited for writes that have been answered. */
+  drain(requester: Requester): void {
+    const { session } = requester;
+    if (session === undefined || requester.waiting.isEmpty) return;
+    this.#draining = requester;
+    requester.waiting.drain(session.answered, this.#runWaiting);
+    this.#draining = undefined;
+  }
+
+  /** Txns are durable: applies them and answers who waits. */
+  committed(batch: DurableBatch): void {
+    this.#nowMs = this.#clock.nowMs();
+    while (batch.next()) {
+      this.#answerSyncs();
+      const entry = this.#inFlight.shift();
+      assert(entry.zxid === batch.zxid, "commits come in the order of proposals");
+      const txnType = batch.bytes.readInt32BE(batch.start + TXN_TYPE_AT);
+      this.#replies.begin(batch.bytes, txnType);
+      this.#tree.apply(batch.bytes, batch.start, batch.end, "live");
+      this.#prep.applied(batch.zxid);
+      this.#settle(entry);
+    }
+    this.#answerSyncs();
+    if (this.#held.size > 0 && !this.#isBusy()) this.#release();
+    if (this.#inFlight.length === 0) this.#stopped?.();
+  }
+
+  /** Calls back when nothing is on its way any more; the caller lets no more in. */
+  whenIdle(done: () => void): void {
+    this.#stopped = done;
+    if (this.#inFlight.length === 0) done();
+  }
+
+  // From the tree.
+
+  applied(type: number, code: number, slot: Slot, pathStart: number, pathEnd: number): void {
+    this.#replies.applied(type, code, slot, pathStart, pathEnd);
+  }
+
+  digestMismatch(zxid: Zxid): void {
+    // What was made here from this very tree does not describe it: memory or code is wrong.
+    throw new AssertionError(`after zxid 0x${zxidHex(zxid)} the tree has not its txn's digest`);
+  }
+
+  #write(
+    requester: Requester,
+    session: Session<Requester>,
+    xid: number,
+    type: number,
+    reader: Reader,
+  ): void {
+    const { authIds } = requester;
+    const zxid = this.#prep.request(type, session.high, session.low, xid, authIds, reader);
+    this.#enqueue(type, xid, zxid, session, requester);
+  }
+
+  #closeSession(
+    session: Session<Requester>,
+    xid: number,
+    requester: Requester | undefined,
+  ): void {
+    const zxid = this.#prep.closeSession(session.high, session.low, xid);
+    this.#enqueue(OpCode.closeSession, xid, zxid, session, requester);
+  }
+
+  /** Answered when all that was sent into the pipeline before it has been applied. */
+  #sync(requester: Requester, session: Session<Requester>, xid: number, reader: Reader): void {
+    let path: string | null = null;
+    try {
+      path = reader.string();
+    } catch (error) {
+      if (!(error instanceof JuteError)) throw error;
+    }
+    const entry = this.#enqueue(OpCode.sync, xid, this.#prep.lastZxid, session, requester);
+    entry.isSync = true;
+    entry.path = path;
+    if (this.#inFlight.length === 1) this.#answerSyncs();
+  }
+
+  #enqueue(
+    type: number,
+    xid: number,
+    zxid: Zxid,
+    session: Session<Requester> | undefined,
+    requester: Requester | undefined,
+  ): InFlight {
+    const entry = this.#inFlight.push();
+    entry.type = type;
+    entry.xid = xid;
+    entry.zxid = zxid;
+    entry.session = session;
+    entry.requester = requester;
+    entry.arrivedMs = this.#nowMs;
+    entry.isSync = false;
+    if (session !== undefined) session.submitted++;
+    if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      this.#clock.endOfTurn(this.#flush);
+    }
+    if (requester !== undefined && this.#isBusy()) {
+      this.#held.add(requester);
+      requester.hold(true);
+    }
+    return entry;
+  }
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    this.#log.flush();
+  };
+
+  #isBusy(): boolean {
+    return this.#inFlight.length > this.#options.globalOutstandingLimit || this.#log.isFull;
+  }
+
+  #release(): void {
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const requester of held) requester.hold(false);
+  }
+
+  /** Syncs at the head of the ring: all that was before them has been applied. */
+  #answerSyncs(): void {
+    for (;;) {
+      const entry = this.#inFlight.first();
+      if (entry === undefined || !entry.isSync) return;
+      this.#inFlight.shift();
+      const { requester, session } = entry;
+      if (requester?.isOpen === true) {
+        requester.beginReply(entry.xid);
+        requester.out.string(entry.path);
+        requester.endReply(this.#tree.lastZxid, ErrorCode.Ok);
+        this.#count(this.stats.readLatency, entry.arrivedMs);
+      }
+      this.#forget(entry);
+      if (session !== undefined) this.#answered(session);
+    }
+  }
+
+  /** Tells whoever asked for the txn that was just applied. */
+  #settle(entry: InFlight): void {
+    const { type, session, requester } = entry;
+    if (type === OpCode.createSession) {
+      session?.holder?.sessionCreated();
+    } else if (requester?.isOpen === true) {
+      requester.beginReply(entry.xid);
+      const code = this.#replies.write(type, requester.out);
+      requester.endReply(entry.zxid, code);
+      this.#count(this.stats.updateLatency, entry.arrivedMs);
+    }
+    if (session !== undefined) {
+      if (type === OpCode.closeSession) this.#ended(session, requester);
+      this.#answered(session);
+    }
+    this.#forget(entry);
+  }
+
+  #ended(session: Session<Requester>, asker: Requester | undefined): void {
+    this.#sessions.remove(session);
+    asker?.finish("");
+    const { holder } = session;
+    if (holder !== undefined && holder !== asker) holder.cut("its session has expired");
+  }
+
+  #answered(session: Session<Requester>): void {
+    session.answered++;
+    session.holder?.writeAnswered();
+  }
+
+  #forget(entry: InFlight): void {
+    entry.session = undefined;
+    entry.requester = undefined;
+    entry.path = null;
+  }
+
+  readonly #runWaiting = (bytes: Buffer, start: number, end: number): void => {
+    const requester = this.#draining;
+    if (requester === undefined || !requester.isOpen) return;
+    const reader = this.#reader.reset(bytes, start, end);
+    const xid = reader.int();
+    const type = reader.int();
+    this.#answer(requester, xid, type, reader);
+  };
+
+  /** Answers a request that changes nothing. */
+  #answer(requester: Requester, xid: number, type: number, reader: Reader): void {
+    const { lastZxid } = this.#tree;
+    switch (type) {
+      case OpCode.ping:
+        requester.beginReply(Xid.ping);
+        requester.endReply(lastZxid, ErrorCode.Ok);
+        break;
+      case OpCode.auth:
+        this.#answerAuth(requester, xid);
+        break;
+      case OpCode.setWatches:
+      case OpCode.setWatches2: {
+        // Its events come before its reply.
+        const code = this.#read(type, requester, reader);
+        requester.beginReply(xid);
+        requester.endReply(lastZxid, code);
+        break;
+      }
+      case OpCode.exists:
+      case OpCode.getData:
+      case OpCode.getACL:
+      case OpCode.getChildren:
+      case OpCode.getChildren2:
+      case OpCode.checkWatches:
+      case OpCode.removeWatches: {
+        requester.beginReply(xid);
+        const code = this.#read(type, requester, reader);
+        requester.endReply(lastZxid, code);
+        break;
+      }
+      default:
+        requester.beginReply(xid);
+        requester.endReply(-1, ErrorCode.Unimplemented);
+        requester.finish(`unknown operation ${type}`);
+    }
+    this.#count(this.stats.readLatency, this.#nowMs);
+  }
+
+  #answerAuth(requester: Requester, xid: number): void {
+    const code = requester.authFailed ? ErrorCode.AuthFailed : ErrorCode.Ok;
+    requester.beginReply(xid);
+    requester.endReply(0, code);
+    if (code === ErrorCode.Ok) return;
+    this.stats.authFailures++;
+    requester.finish("its credentials were refused");
+  }
+
+  #read(type: number, requester: Requester, reader: Reader): number {
+    try {
+      return this.#reads.answer(type, requester, reader, requester.out);
+    } catch (error) {
+      if (error instanceof JuteError) return ErrorCode.MarshallingError;
+      throw error;
+    }
+  }
+
+  #count(kind: Adding, arrivedMs: number): void {
+    const elapsedMs = this.#nowMs - arrivedMs;
+    this.stats.requestLatency.add(elapsedMs);
+    kind.add(elapsedMs);
+  }
+}

@@ -1,0 +1,499 @@
+/**
+ * Requests become txns here (server-semantics 3): decoded, checked in the order that clients can
+ * observe, and written straight into the log's batch. Every outcome is decided in this place and
+ * once: a txn holds absolute results, and a request that fails becomes a txn too, of type error.
+ *
+ * Checks look at the tree plus the changes still outstanding, so that pipelined requests see each
+ * other.
+ */
+import { assert } from "../../protocol/assert.ts";
+import { type ACL, writeACLs } from "../../protocol/data.ts";
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { Clock } from "../../protocol/host.ts";
+import { JuteError, type Reader, type Writer } from "../../protocol/jute.ts";
+import { CreateFlag, OpCode, Perm } from "../../protocol/opcodes.ts";
+import { parentPath, pathProblem } from "../../protocol/paths.ts";
+import type { Zxid } from "../../protocol/zxid.ts";
+import { crc32 } from "../tree/crc32.ts";
+import type { DataTree } from "../tree/data-tree.ts";
+import { DIGEST_VERSION } from "../tree/digest.ts";
+import { CONTAINER_HIGH } from "../tree/owner.ts";
+import { fixUpAcl, permits } from "./access.ts";
+import { readMulti } from "./multi.ts";
+import { OPEN_ACL, OPEN_ACL_BYTES, Operation } from "./operation.ts";
+import { type Change, OutstandingChanges } from "./outstanding.ts";
+import type { AuthId } from "./requester.ts";
+
+/** Where txns are written: the log's batch. */
+export interface TxnSink {
+  /** A writer positioned where a txn starts; an earlier one that was not committed is dropped. */
+  begin(): Writer;
+  commit(zxid: Zxid): void;
+}
+
+export interface PrepOptions {
+  readonly skipAcl: boolean;
+  readonly digestEnabled: boolean;
+  readonly closeSessionTxnEnabled: boolean;
+}
+
+/** Paths that cannot be deleted. */
+const RESERVED_PATHS: ReadonlySet<string> = new Set([
+  "/",
+  "/zookeeper",
+  "/zookeeper/quota",
+  "/zookeeper/config",
+]);
+
+const NO_BYTES = Buffer.alloc(0);
+
+/**
+ * What the ephemerals of one session may take up in the txn that deletes them all: that txn must
+ * fit the frame limit of every peer.
+ *
+ * Differs from ZooKeeper: there nothing bounds it, and a session that owns more takes every server
+ * down with it when it ends.
+ */
+export const EPHEMERAL_PATH_BYTES_MAX: number = 1_000_000;
+
+export class Prep {
+  /** The last zxid given out. */
+  lastZxid: Zxid;
+  readonly #sink: TxnSink;
+  readonly #clock: Clock;
+  readonly #options: PrepOptions;
+  readonly #changes: OutstandingChanges;
+  readonly #operation = new Operation();
+  #zxid: Zxid = 0;
+  #timeMs = 0;
+  #sessionHigh = 0;
+  #sessionLow = 0;
+  #ids: readonly AuthId[] = [];
+
+  constructor(tree: DataTree, sink: TxnSink, clock: Clock, options: PrepOptions) {
+    this.#sink = sink;
+    this.#clock = clock;
+    this.#options = options;
+    this.#changes = new OutstandingChanges(tree);
+    this.lastZxid = tree.lastZxid;
+  }
+
+  /** A txn has been applied: the tree says what it changed. */
+  applied(zxid: Zxid): void {
+    this.#changes.applied(zxid);
+  }
+
+  /**
+   * Makes a client's request a txn. Failures are txns too; the code is in the txn.
+   *
+   * @param reader At the record of the request, behind its header.
+   * @returns the txn's zxid.
+   */
+  request(
+    type: number,
+    sessionHigh: number,
+    sessionLow: number,
+    cxid: number,
+    ids: readonly AuthId[],
+    reader: Reader,
+  ): Zxid {
+    const writer = this.#begin(type, sessionHigh, sessionLow, cxid);
+    this.#ids = ids;
+    const body = writer.length;
+    let code: number;
+    try {
+      code = type === OpCode.multi ? this.#multi(reader, writer) : this.#single(type, reader, writer);
+    } catch (error) {
+      if (!(error instanceof JuteError)) throw error;
+      code = ErrorCode.MarshallingError;
+    }
+    if (code !== 0) {
+      this.#fail(writer, body, code);
+      return this.#commit();
+    }
+    return this.#commitWithDigest(writer);
+  }
+
+  createSession(sessionHigh: number, sessionLow: number, timeoutMs: number): Zxid {
+    const writer = this.#begin(OpCode.createSession, sessionHigh, sessionLow, 0);
+    writer.int(timeoutMs);
+    return this.#commitWithDigest(writer);
+  }
+
+  /** Ends a session and, in the same txn, every ephemeral that it has or is about to have. */
+  closeSession(sessionHigh: number, sessionLow: number, cxid: number): Zxid {
+    const writer = this.#begin(OpCode.closeSession, sessionHigh, sessionLow, cxid);
+    const paths: string[] = [];
+    this.#changes.forEachEphemeral(sessionHigh, sessionLow, (path) => paths.push(path));
+    for (const path of paths) this.#removePath(path);
+    if (this.#options.closeSessionTxnEnabled) {
+      writer.int(paths.length);
+      for (const path of paths) writer.string(path);
+    }
+    return this.#commitWithDigest(writer);
+  }
+
+  /**
+   * Deletes a container that the reaper found unused, if it still is one.
+   *
+   * Differs from ZooKeeper: there a plain znode that replaced the container meanwhile goes too.
+   */
+  deleteContainer(path: string): Zxid {
+    const writer = this.#begin(OpCode.deleteContainer, 0, 0, 0);
+    const body = writer.length;
+    const container = this.#changes.find(path);
+    if (container === undefined) {
+      this.#fail(writer, body, ErrorCode.NoNode);
+    } else if (container.ownerHigh !== CONTAINER_HIGH || container.ownerLow !== 0) {
+      this.#fail(writer, body, ErrorCode.BadVersion);
+    } else if (container.childCount > 0) {
+      this.#fail(writer, body, ErrorCode.NotEmpty);
+    } else {
+      this.#removePath(path);
+      writer.string(path);
+      return this.#commitWithDigest(writer);
+    }
+    return this.#commit();
+  }
+
+  // TxnHeader: long clientId, int cxid, long zxid, long time, int type
+
+  #begin(type: number, sessionHigh: number, sessionLow: number, cxid: number): Writer {
+    assert(Number.isSafeInteger(this.lastZxid + 1), "the zxid has reached its highest value");
+    this.#zxid = this.lastZxid + 1;
+    this.#timeMs = this.#clock.wallMs();
+    this.#sessionHigh = sessionHigh;
+    this.#sessionLow = sessionLow;
+    const writer = this.#sink.begin();
+    writer.words(sessionHigh, sessionLow);
+    writer.int(cxid);
+    writer.long(this.#zxid);
+    writer.long(this.#timeMs);
+    writer.int(type);
+    return writer;
+  }
+
+  // ErrorTxn: int err
+
+  #fail(writer: Writer, body: number, code: number): void {
+    writer.length = body;
+    writer.patchInt(body - 4, OpCode.error);
+    writer.int(code);
+  }
+
+  // TxnDigest: int version, long treeDigest
+
+  #commitWithDigest(writer: Writer): Zxid {
+    if (this.#options.digestEnabled) {
+      writer.int(DIGEST_VERSION);
+      writer.words(this.#changes.digestHigh, this.#changes.digestLow);
+    }
+    return this.#commit();
+  }
+
+  #commit(): Zxid {
+    this.lastZxid = this.#zxid;
+    this.#sink.commit(this.#zxid);
+    return this.#zxid;
+  }
+
+  #single(type: number, reader: Reader, writer: Writer): number {
+    const operation = this.#operation;
+    if (!operation.read(type, reader) || type === OpCode.check) return ErrorCode.Unimplemented;
+    return this.#operate(operation, reader.bytes, writer);
+  }
+
+  /** Checks one operation, writes its txn body and records its changes; writes nothing on failure. */
+  #operate(operation: Operation, frame: Buffer, writer: Writer): number {
+    switch (operation.type) {
+      case OpCode.create:
+      case OpCode.create2:
+      case OpCode.createContainer:
+      case OpCode.createTTL:
+        return this.#create(operation, frame, writer);
+      case OpCode.delete:
+        return this.#delete(operation, frame, writer);
+      case OpCode.setData:
+        return this.#setData(operation, frame, writer);
+      case OpCode.setACL:
+        return this.#setACL(operation, frame, writer);
+      default:
+        return this.#check(operation, frame, writer);
+    }
+  }
+
+  // CreateTxn: ustring path, buffer data, vector<ACL> acl, boolean ephemeral, int parentCVersion
+  // CreateContainerTxn: the same without the boolean
+
+  #create(operation: Operation, frame: Buffer, writer: Writer): number {
+    const kindProblem = createProblem(operation);
+    if (kindProblem !== 0) return kindProblem;
+    const asked = operation.path;
+    if (asked === null || !hasPathForm(asked)) return ErrorCode.BadArguments;
+    const acl = fixUpAcl(operation.acl, this.#ids);
+    if (acl === undefined) return ErrorCode.InvalidACL;
+    const parent = this.#changes.find(parentPath(asked));
+    if (parent === undefined) return ErrorCode.NoNode;
+    if (!this.#permits(parent, Perm.create)) return ErrorCode.NoAuth;
+    const { flags } = operation;
+    const isSequential =
+      flags === CreateFlag.persistentSequential || flags === CreateFlag.ephemeralSequential;
+    const suffix = isSequential ? sequenceSuffix(parent.cversion) : "";
+    const path = asked + suffix;
+    if (pathProblem(path) !== undefined) return ErrorCode.BadArguments;
+    if (this.#changes.find(path) !== undefined) return ErrorCode.NodeExists;
+    if (isEphemeral(parent)) return ErrorCode.NoChildrenForEphemerals;
+    const ephemeral = flags === CreateFlag.ephemeral || flags === CreateFlag.ephemeralSequential;
+    if (ephemeral && !this.#hasRoomForEphemeral()) {
+      return ErrorCode.QuotaExceeded;
+    }
+
+    const isContainer = operation.type === OpCode.createContainer;
+    const parentCversion = (parent.cversion + 1) | 0;
+    const pathBytes = operation.pathEnd - operation.pathStart;
+    const suffixBytes = isSequential ? Buffer.from(suffix, "latin1") : NO_BYTES;
+    writer.int(pathBytes + suffixBytes.length);
+    copyRange(writer, frame, operation.pathStart, pathBytes);
+    if (isSequential) writer.raw(suffixBytes);
+    copyBuffer(writer, frame, operation.dataStart, operation.dataLength);
+    writeAcl(writer, acl);
+    if (!isContainer) writer.boolean(ephemeral);
+    writer.int(parentCversion);
+
+    this.#changes.touch(parent, this.#zxid);
+    parent.childCount++;
+    // The same condition as at apply: the counter never goes back, not even around its end.
+    if (parentCversion > parent.cversion) {
+      parent.cversion = parentCversion;
+      parent.pzxid = this.#zxid;
+    }
+    this.#changes.settle(parent);
+
+    const created = this.#changes.create(path, this.#zxid);
+    created.czxid = this.#zxid;
+    created.mzxid = this.#zxid;
+    created.pzxid = this.#zxid;
+    created.ctime = this.#timeMs;
+    created.mtime = this.#timeMs;
+    created.acl = acl;
+    if (ephemeral) {
+      created.ownerHigh = this.#sessionHigh;
+      created.ownerLow = this.#sessionLow;
+      this.#changes.addEphemeral(created);
+    } else if (isContainer) {
+      created.ownerHigh = CONTAINER_HIGH;
+    }
+    let pathCrc = crc32(frame, operation.pathStart, operation.pathEnd);
+    if (isSequential) pathCrc = crc32(suffixBytes, 0, suffixBytes.length, pathCrc);
+    created.contentCrc = contentCrc(pathCrc, frame, operation);
+    this.#changes.settle(created);
+    return 0;
+  }
+
+  // DeleteTxn: ustring path
+
+  #delete(operation: Operation, frame: Buffer, writer: Writer): number {
+    const { path } = operation;
+    if (path === null || !hasPathForm(path) || RESERVED_PATHS.has(path)) {
+      return ErrorCode.BadArguments;
+    }
+    const parent = this.#changes.find(parentPath(path));
+    if (parent === undefined) return ErrorCode.NoNode;
+    if (!this.#permits(parent, Perm.delete)) return ErrorCode.NoAuth;
+    const znode = this.#changes.find(path);
+    if (znode === undefined) return ErrorCode.NoNode;
+    if (!matches(operation.version, znode.version)) return ErrorCode.BadVersion;
+    if (znode.childCount > 0) return ErrorCode.NotEmpty;
+    this.#remove(znode, parent);
+    copyPath(writer, frame, operation);
+    return 0;
+  }
+
+  // SetDataTxn: ustring path, buffer data, int version
+
+  #setData(operation: Operation, frame: Buffer, writer: Writer): number {
+    const { path } = operation;
+    if (path === null || pathProblem(path) !== undefined) return ErrorCode.BadArguments;
+    const znode = this.#changes.find(path);
+    if (znode === undefined) return ErrorCode.NoNode;
+    if (!this.#permits(znode, Perm.write)) return ErrorCode.NoAuth;
+    if (!matches(operation.version, znode.version)) return ErrorCode.BadVersion;
+    this.#changes.touch(znode, this.#zxid);
+    znode.version = nextVersion(znode.version);
+    znode.mzxid = this.#zxid;
+    znode.mtime = this.#timeMs;
+    const pathCrc =
+      path === "/" ? 0 : crc32(frame, operation.pathStart, operation.pathEnd);
+    znode.contentCrc = contentCrc(pathCrc, frame, operation);
+    this.#changes.settle(znode);
+    copyPath(writer, frame, operation);
+    copyBuffer(writer, frame, operation.dataStart, operation.dataLength);
+    writer.int(znode.version);
+    return 0;
+  }
+
+  // SetACLTxn: ustring path, vector<ACL> acl, int version
+
+  #setACL(operation: Operation, frame: Buffer, writer: Writer): number {
+    const { path } = operation;
+    if (path === null || pathProblem(path) !== undefined) return ErrorCode.BadArguments;
+    const acl = fixUpAcl(operation.acl, this.#ids);
+    if (acl === undefined) return ErrorCode.InvalidACL;
+    const znode = this.#changes.find(path);
+    if (znode === undefined) return ErrorCode.NoNode;
+    if (!this.#permits(znode, Perm.admin)) return ErrorCode.NoAuth;
+    if (!matches(operation.version, znode.aversion)) return ErrorCode.BadVersion;
+    this.#changes.touch(znode, this.#zxid);
+    znode.aversion = nextVersion(znode.aversion);
+    znode.acl = acl;
+    this.#changes.settle(znode);
+    copyPath(writer, frame, operation);
+    writeAcl(writer, acl);
+    writer.int(znode.aversion);
+    return 0;
+  }
+
+  // CheckVersionTxn: ustring path, int version (the incremented one, which nothing applies)
+
+  #check(operation: Operation, frame: Buffer, writer: Writer): number {
+    const { path } = operation;
+    if (path === null || pathProblem(path) !== undefined) return ErrorCode.BadArguments;
+    const znode = this.#changes.find(path);
+    if (znode === undefined) return ErrorCode.NoNode;
+    if (!this.#permits(znode, Perm.read)) return ErrorCode.NoAuth;
+    if (!matches(operation.version, znode.version)) return ErrorCode.BadVersion;
+    copyPath(writer, frame, operation);
+    writer.int(nextVersion(znode.version));
+    return 0;
+  }
+
+  // MultiTxn: vector<(int type, buffer body)>. Of a multi that fails, the operations before the
+  // failure stand as they were made, the failed one is (-1, its code), later ones are (-1, -2).
+
+  #multi(reader: Reader, writer: Writer): number {
+    const operations = readMulti(reader);
+    if (operations === undefined) return ErrorCode.MarshallingError;
+    this.#changes.beginMulti();
+    let failed = 0;
+    writer.int(operations.length);
+    for (const operation of operations) {
+      const start = writer.length;
+      writer.int(operation.type);
+      writer.int(0);
+      if (failed === 0) failed = this.#operate(operation, reader.bytes, writer);
+      if (failed !== 0) {
+        writer.length = start;
+        writer.int(OpCode.error);
+        writer.int(4);
+        writer.int(failed);
+        // From the second on it is the consequence that is told, not the cause.
+        failed = ErrorCode.RuntimeInconsistency;
+      } else {
+        writer.patchInt(start + 4, writer.length - start - 8);
+      }
+    }
+    if (failed === 0) this.#changes.commitMulti();
+    else this.#changes.undoMulti();
+    return 0;
+  }
+
+  #removePath(path: string): void {
+    const znode = this.#changes.find(path);
+    const parent = this.#changes.find(parentPath(path));
+    assert(znode !== undefined && parent !== undefined, "a znode that is not there is deleted");
+    this.#remove(znode, parent);
+  }
+
+  /** Records that the znode and its place under the parent go. */
+  #remove(znode: Change, parent: Change): void {
+    this.#changes.touch(parent, this.#zxid);
+    parent.childCount--;
+    parent.pzxid = this.#zxid;
+    this.#changes.settle(parent);
+    this.#changes.touch(znode, this.#zxid);
+    znode.exists = false;
+    this.#changes.settle(znode);
+    this.#changes.removeEphemeral(znode);
+  }
+
+  #permits(znode: Change, perm: number): boolean {
+    return this.#options.skipAcl || permits(znode.acl, this.#ids, perm);
+  }
+
+  #hasRoomForEphemeral(): boolean {
+    const bytes = this.#changes.ephemeralPathBytes(this.#sessionHigh, this.#sessionLow);
+    return bytes < EPHEMERAL_PATH_BYTES_MAX;
+  }
+}
+
+/** What is wrong with the kind of znode that is asked for, or 0. */
+function createProblem({ type, flags }: Operation): number {
+  const isTtl =
+    flags === CreateFlag.persistentWithTtl || flags === CreateFlag.persistentSequentialWithTtl;
+  if (flags < CreateFlag.persistent || flags > CreateFlag.persistentSequentialWithTtl) {
+    return ErrorCode.BadArguments;
+  }
+  if (isTtl) return ErrorCode.Unimplemented;
+  // Differs from ZooKeeper: there a createTTL without a TTL flag is logged and kills every server,
+  // and a createContainer with another flag makes a container all the same.
+  if (type === OpCode.createTTL) return ErrorCode.BadArguments;
+  if (type === OpCode.createContainer && flags !== CreateFlag.container) {
+    return ErrorCode.BadArguments;
+  }
+  return 0;
+}
+
+/** What is looked at before a parent is looked for: validity comes only after its checks. */
+function hasPathForm(path: string): boolean {
+  return path.includes("/") && !path.includes("\0");
+}
+
+/** The counter of creates under the parent, as ten characters; a sign counts among them. */
+function sequenceSuffix(counter: number): string {
+  return counter < 0
+    ? `-${String(-counter).padStart(9, "0")}`
+    : String(counter).padStart(10, "0");
+}
+
+/** -1 matches any version. */
+function matches(expected: number, version: number): boolean {
+  return expected === -1 || expected === version;
+}
+
+/**
+ * The next version, around the end of 32 bits.
+ *
+ * Differs from ZooKeeper up to 3.9: -1 is left out, since no client could name it (ZOOKEEPER-4743).
+ */
+function nextVersion(version: number): number {
+  const next = (version + 1) | 0;
+  return next === -1 ? 0 : next;
+}
+
+function isEphemeral(znode: Change): boolean {
+  if (znode.ownerHigh === 0 && znode.ownerLow === 0) return false;
+  return znode.ownerHigh !== CONTAINER_HIGH || znode.ownerLow !== 0;
+}
+
+function contentCrc(pathCrc: number, frame: Buffer, { dataStart, dataLength }: Operation): number {
+  return dataLength <= 0 ? pathCrc : crc32(frame, dataStart, dataStart + dataLength, pathCrc);
+}
+
+function copyPath(writer: Writer, frame: Buffer, { pathStart, pathEnd }: Operation): void {
+  copyBuffer(writer, frame, pathStart, pathEnd - pathStart);
+}
+
+function copyBuffer(writer: Writer, frame: Buffer, start: number, length: number): void {
+  writer.int(length);
+  if (length > 0) copyRange(writer, frame, start, length);
+}
+
+function copyRange(writer: Writer, frame: Buffer, start: number, length: number): void {
+  const at = writer.reserve(length);
+  frame.copy(writer.bytes, at, start, start + length);
+}
+
+function writeAcl(writer: Writer, acl: readonly ACL[]): void {
+  if (acl === OPEN_ACL) writer.raw(OPEN_ACL_BYTES);
+  else writeACLs(writer, acl);
+}

@@ -1,0 +1,117 @@
+/**
+ * What a client is told of its write, once the txn has been applied (client-protocol 6, 7). The
+ * tree names each operation as it applies it; of a multi the results gather here until the last
+ * one, since events of the same txn go to the client before its reply.
+ */
+import { ErrorCode } from "../../protocol/errors.ts";
+import { Writer } from "../../protocol/jute.ts";
+import { OpCode } from "../../protocol/opcodes.ts";
+import type { DataTree, Slot } from "../tree/data-tree.ts";
+
+/** What a burst of large multis may leave allocated. */
+const RETAINED_BYTES = 0x1_0000;
+
+export class Replies {
+  readonly #tree: DataTree;
+  #bytes: Buffer = Buffer.alloc(0);
+  #isMulti = false;
+  #code = 0;
+  #slot: Slot = 0;
+  #pathStart = 0;
+  #pathEnd = 0;
+  #results = new Writer(256);
+
+  constructor(tree: DataTree) {
+    this.#tree = tree;
+  }
+
+  /** The txn in `bytes` is about to be applied. */
+  begin(bytes: Buffer, txnType: number): void {
+    this.#bytes = bytes;
+    this.#isMulti = txnType === OpCode.multi;
+    this.#code = 0;
+    if (this.#results.bytes.length > RETAINED_BYTES) this.#results = new Writer(256);
+    else this.#results.clear();
+  }
+
+  /** One operation of it was applied. */
+  applied(type: number, code: number, slot: Slot, pathStart: number, pathEnd: number): void {
+    if (this.#isMulti) {
+      this.#addResult(type, code, slot, pathStart, pathEnd);
+      return;
+    }
+    this.#code = code;
+    this.#slot = slot;
+    this.#pathStart = pathStart;
+    this.#pathEnd = pathEnd;
+  }
+
+  /** Writes the body of the reply to a request of `type`; returns the code of its header. */
+  write(type: number, out: Writer): number {
+    if (this.#isMulti) {
+      out.raw(this.#results.written());
+      writeMultiHeader(out, -1, true, -1);
+      return ErrorCode.Ok;
+    }
+    if (this.#code !== 0) return this.#code;
+    switch (type) {
+      case OpCode.create:
+        this.#writePath(out, this.#pathStart, this.#pathEnd);
+        break;
+      case OpCode.create2:
+      case OpCode.createContainer:
+      case OpCode.createTTL:
+        this.#writePath(out, this.#pathStart, this.#pathEnd);
+        this.#tree.writeStat(this.#slot, out);
+        break;
+      case OpCode.setData:
+      case OpCode.setACL:
+        this.#tree.writeStat(this.#slot, out);
+        break;
+    }
+    return ErrorCode.Ok;
+  }
+
+  /** create2, createContainer and createTTL all answer as create2 inside a multi. */
+  #addResult(type: number, code: number, slot: Slot, pathStart: number, pathEnd: number): void {
+    const results = this.#results;
+    switch (type) {
+      case OpCode.error:
+        writeMultiHeader(results, OpCode.error, false, code);
+        results.int(code);
+        break;
+      case OpCode.create:
+        writeMultiHeader(results, OpCode.create, false, 0);
+        this.#writePath(results, pathStart, pathEnd);
+        break;
+      case OpCode.create2:
+      case OpCode.createContainer:
+      case OpCode.createTTL:
+        writeMultiHeader(results, OpCode.create2, false, 0);
+        this.#writePath(results, pathStart, pathEnd);
+        this.#tree.writeStat(slot, results);
+        break;
+      case OpCode.setData:
+        writeMultiHeader(results, OpCode.setData, false, 0);
+        this.#tree.writeStat(slot, results);
+        break;
+      default:
+        writeMultiHeader(results, type, false, 0);
+    }
+  }
+
+  #writePath(out: Writer, start: number, end: number): void {
+    const length = end - start;
+    out.int(length);
+    const at = out.reserve(length);
+    this.#bytes.copy(out.bytes, at, start, end);
+  }
+}
+
+// MultiHeader: int type, boolean done, int err
+
+function writeMultiHeader(out: Writer, type: number, done: boolean, error: number): void {
+  out.int(type);
+  out.boolean(done);
+  out.int(error);
+}

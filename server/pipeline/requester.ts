@@ -1,0 +1,40 @@
+import type { Writer } from "../../protocol/jute.ts";
+import type { Zxid } from "../../protocol/zxid.ts";
+import type { Session, SessionHolder } from "../session/sessions.ts";
+import type { Watcher } from "../tree/watches.ts";
+import type { WaitingFrames } from "./waiting.ts";
+
+/** Who a connection has proven to be. */
+export interface AuthId {
+  readonly scheme: string;
+  readonly id: string;
+}
+
+/** A client's connection as the pipeline knows it: where a request came from and its reply goes. */
+export interface Requester extends SessionHolder, Watcher {
+  /** Undefined until the handshake is done. */
+  readonly session: Session<Requester> | undefined;
+  /** Grows only. A write takes the ids that were there when it was read from the socket. */
+  readonly authIds: readonly AuthId[];
+  /** Its last auth packet was refused. */
+  readonly authFailed: boolean;
+  /** False once the connection is gone: replies have nowhere to go. */
+  readonly isOpen: boolean;
+  /** Reads that wait for a write of their session. */
+  readonly waiting: WaitingFrames;
+  /** Where replies are written; they leave together at the end of the turn. */
+  readonly out: Writer;
+
+  /** Starts a reply; its body, if it succeeds, is written to `out` before `endReply`. */
+  beginReply(xid: number): void;
+  /** Completes the reply. With an error code, whatever body was written is dropped. */
+  endReply(zxid: Zxid, code: number): void;
+  /** The answer to the handshake: the session is there and holds this connection. */
+  sessionCreated(): void;
+  /** Reads no more requests from it, or does so again. */
+  hold(held: boolean): void;
+  /** Closes after the replies so far have left; what still arrives is not read. */
+  finish(reason: string): void;
+  /** Closes at once. */
+  cut(reason: string): void;
+}

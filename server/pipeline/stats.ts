@@ -1,0 +1,26 @@
+/** Adds up milliseconds on the hot path; `admin/summary.ts` has the one that is used. */
+interface Adding {
+  add(value: number): void;
+}
+
+/** What the pipeline counts for operators. */
+export class PipelineStats<S extends Adding> {
+  /** Frames that came in; replies and events that went out. */
+  packetsReceived = 0;
+  packetsSent = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  digestMismatches = 0;
+  authFailures = 0;
+  expiredSessions = 0;
+  /** From a request's arrival to its reply. */
+  readonly requestLatency: S;
+  readonly readLatency: S;
+  readonly updateLatency: S;
+
+  constructor(summary: () => S) {
+    this.requestLatency = summary();
+    this.readLatency = summary();
+    this.updateLatency = summary();
+  }
+}

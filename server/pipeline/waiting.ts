@@ -1,0 +1,72 @@
+/**
+ * Reads of one connection that wait for an earlier write of the same session (server-semantics
+ * 3.6, rule 4), in the order they came:
+ *
+ *   [ position | length | frame ][ position | length | frame ] ...
+ *     ^ #head                                                  ^ end
+ *
+ * A frame may run once the session's writes up to `position` have been answered. The frames are
+ * copied, since the chunk that they came in is gone by then; the memory is used again.
+ */
+const HEADER_BYTES = 12;
+const INITIAL_BYTES = 1024;
+/** A queue that grew beyond this gives its memory back when it is empty. */
+const RETAINED_BYTES_MAX = 0x1_0000;
+
+const EMPTY = Buffer.alloc(0);
+
+export class WaitingFrames {
+  #bytes: Buffer = EMPTY;
+  /** Invariant: 0 <= #head <= #end <= #bytes.length. */
+  #head = 0;
+  #end = 0;
+
+  get isEmpty(): boolean {
+    return this.#head === this.#end;
+  }
+
+  /** Bytes that wait. */
+  get size(): number {
+    return this.#end - this.#head;
+  }
+
+  push(position: number, frame: Buffer, start: number, end: number): void {
+    const length = end - start;
+    this.#makeRoom(HEADER_BYTES + length);
+    this.#bytes.writeDoubleBE(position, this.#end);
+    this.#bytes.writeInt32BE(length, this.#end + 8);
+    frame.copy(this.#bytes, this.#end + HEADER_BYTES, start, end);
+    this.#end += HEADER_BYTES + length;
+  }
+
+  /** Hands out the frames whose position is at most `answered`, oldest first. */
+  drain(answered: number, run: (bytes: Buffer, start: number, end: number) => void): void {
+    while (this.#head < this.#end) {
+      if (this.#bytes.readDoubleBE(this.#head) > answered) return;
+      const start = this.#head + HEADER_BYTES;
+      const end = start + this.#bytes.readInt32BE(this.#head + 8);
+      this.#head = end;
+      run(this.#bytes, start, end);
+    }
+    this.clear();
+  }
+
+  clear(): void {
+    this.#head = 0;
+    this.#end = 0;
+    if (this.#bytes.length > RETAINED_BYTES_MAX) this.#bytes = EMPTY;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#end + bytes <= this.#bytes.length) return;
+    const size = this.size;
+    const fits = size + bytes <= this.#bytes.length / 2;
+    const target = fits
+      ? this.#bytes
+      : Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, (size + bytes) * 2));
+    this.#bytes.copy(target, 0, this.#head, this.#end);
+    this.#bytes = target;
+    this.#head = 0;
+    this.#end = size;
+  }
+}
