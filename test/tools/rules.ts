@@ -79,7 +79,8 @@ interface Claim {
   readonly line: number;
 }
 
-const COMMENT = new RegExp(`^\\s*// (${PAGES.join("|")}) (.+)$`);
+/** "// storage ST-6, ST-7" claims; "// storage 13.2: how it is laid out" only explains. */
+const COMMENT = new RegExp(`^\\s*// (${PAGES.join("|")}) (?!\\S+: )(.+)$`);
 const TEST = /\b(test|describe|check)\b/i;
 /** A claim's test starts within this many lines below it, other comments not counted. */
 const TEST_WITHIN_LINES = 3;
