@@ -9,11 +9,12 @@
  */
 import { type Zxid, zxidHex } from "../../protocol/zxid.ts";
 import type { FourLetterWhitelist } from "../config.ts";
-import { VERSION_TEXT } from "../version.ts";
 import { averageText, decimalText, type SummaryView } from "./summary.ts";
 
 /** What the words tell of a server. Read at the moment of asking, and only then. */
 export interface AdminSource {
+  /** Version and date, as `server/version.ts` words them for the tools that parse it. */
+  readonly versionText: string;
   /** False while nothing is answered to clients: most words say so then. */
   readonly serving: boolean;
   readonly mode: ServerMode;
@@ -110,8 +111,8 @@ const ANSWERS: Readonly<Partial<Record<Word, (source: AdminSource) => string>>> 
   isro: (source) => (source.serving ? "rw" : "null"),
   mntr: whenServing(monitor),
   ruok: () => "imok",
-  srvr: whenServing((source) => versionLine() + serverBlock(source)),
-  stat: whenServing((source) => versionLine() + clientBlock(source) + serverBlock(source)),
+  srvr: whenServing((source) => versionLine(source) + serverBlock(source)),
+  stat: whenServing((source) => versionLine(source) + clientBlock(source) + serverBlock(source)),
 };
 
 /** Every word of ZooKeeper 3.9; those without an answer here are refused as not whitelisted. */
@@ -189,8 +190,8 @@ function whenServing(answer: (source: AdminSource) => string): (source: AdminSou
     source.serving ? answer(source) : "This ZooKeeper instance is not currently serving requests\n";
 }
 
-function versionLine(): string {
-  return `Zookeeper version: ${VERSION_TEXT}\n`;
+function versionLine(source: AdminSource): string {
+  return `Zookeeper version: ${source.versionText}\n`;
 }
 
 /** Fields and their order are fixed: go-zookeeper matches the lines one after the other. */
@@ -239,7 +240,7 @@ function monitor(source: AdminSource): string {
     line(`cnt_${key}`, view.count);
     line(`sum_${key}`, whole(view.sum));
   };
-  line("version", VERSION_TEXT);
+  line("version", source.versionText);
   line("server_state", source.mode);
   line("ephemerals_count", source.ephemeralCount);
   line("num_alive_connections", source.connectionCount);

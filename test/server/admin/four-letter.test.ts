@@ -18,6 +18,7 @@ function summary(...values: number[]): Summary {
 
 function source(changes: Partial<AdminSource> = {}): AdminSource {
   return {
+    versionText: VERSION_TEXT,
     serving: true,
     mode: "standalone",
     uptimeMs: 80_023.7,
