@@ -6,6 +6,19 @@ import type { Bench, BenchKind } from "./benches.ts";
 
 type Outcome = HostError | undefined;
 
+const read = (from: DiskFile, length: number, position: number): string => {
+  const target = Buffer.alloc(length, "?");
+  return target.toString("latin1", 0, from.readNow(target, position));
+};
+const code = (run: () => unknown): string | undefined => {
+  try {
+    run();
+  } catch (error) {
+    return (error as HostError).code;
+  }
+  return "none";
+};
+
 export function diskSuite(kind: BenchKind): void {
   describe(`the disk of ${kind.name}`, () => {
     let bench: Bench;
@@ -24,18 +37,6 @@ export function diskSuite(kind: BenchKind): void {
       );
     const write = (to: DiskFile, text: string, position: number): Promise<Outcome> =>
       bench.settle((done) => to.write(Buffer.from(text), position, done));
-    const read = (from: DiskFile, length: number, position: number): string => {
-      const target = Buffer.alloc(length, "?");
-      return target.toString("latin1", 0, from.readNow(target, position));
-    };
-    const code = (run: () => unknown): string | undefined => {
-      try {
-        run();
-      } catch (error) {
-        return (error as HostError).code;
-      }
-      return "none";
-    };
 
     test("reads back what it wrote, and no more than there is", async () => {
       const { disk } = bench.host;
