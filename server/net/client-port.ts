@@ -128,6 +128,11 @@ export class ClientPort implements ConnectionContext {
     else listener.close(done);
   }
 
+  /** Reads no more requests. */
+  hold(): void {
+    for (const connection of this.#connections) connection.hold(true);
+  }
+
   /** Ends every connection after what was already answered. */
   close(): void {
     this.#timer?.cancel();

@@ -312,6 +312,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#state = "attaching";
     this.#splitter.pause();
     const { pipeline } = this.#context;
+    pipeline.stats.connectionRequests++;
     if (request.lastZxidSeen > pipeline.lastZxid) {
       // Any answer would be taken for one about the session: the client must try another server.
       this.cut(

@@ -14,7 +14,7 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import type { Clock } from "../../protocol/host.ts";
 import { JuteError, MAX_BUFFER_DEFAULT, Reader } from "../../protocol/jute.ts";
 import { OpCode, Perm, Xid } from "../../protocol/opcodes.ts";
-import { wordsHex, type Zxid, zxidHex } from "../../protocol/zxid.ts";
+import { keyHighWord, keyLowWord, wordsHex, type Zxid, zxidHex } from "../../protocol/zxid.ts";
 import type { Session, Sessions } from "../session/sessions.ts";
 import type { DataTree, Slot } from "../tree/data-tree.ts";
 import { type InFlight, InFlightRing } from "./in-flight.ts";
@@ -155,6 +155,12 @@ export class Pipeline {
   expire(session: Session<Requester>): void {
     this.stats.expiredSessions++;
     this.#closeSession(session, 0, undefined);
+  }
+
+  /** Closes a session that owns ephemerals and that nobody knows any more (storage F-5). */
+  closeOrphan(key: string): void {
+    const zxid = this.#prep.closeSession(keyHighWord(key), keyLowWord(key), 0);
+    this.#enqueue(OpCode.closeSession, 0, zxid, undefined, undefined);
   }
 
   /** Deletes a container that may have become useless. */

@@ -10,7 +10,8 @@ export class PipelineStats<S extends Adding> {
   packetsSent = 0;
   bytesReceived = 0;
   bytesSent = 0;
-  digestMismatches = 0;
+  /** Handshakes. */
+  connectionRequests = 0;
   authFailures = 0;
   expiredSessions = 0;
   /** From a request's arrival to its reply. */

@@ -11,10 +11,10 @@ import { adler32 } from "./adler32.ts";
 import { HEADER_ZXID_AT, RECORD_END, RECORD_HEAD_BYTES, TXN_HEADER_BYTES } from "./log-format.ts";
 
 /** A batch takes records until it holds this much; the last one may go beyond. */
-export const BATCH_MAX_BYTES: number = 16 * 1024 * 1024;
+export const BATCH_MAX_BYTES: number = 4 * 1024 * 1024;
 
 /** Memory that an emptied batch keeps; what a burst needed beyond is given back. */
-const KEPT_BYTES = 2 * 1024 * 1024;
+const KEPT_BYTES = 1024 * 1024;
 const INITIAL_BYTES = 64 * 1024;
 
 /** Invariant: bytes[0, end of the last committed record) are whole records with ascending zxids. */
@@ -46,13 +46,13 @@ export class LogBatch {
     return this.#length;
   }
 
+  /** Whoever fills it stops reading new requests; what has been read already still goes in. */
   get isFull(): boolean {
     return this.#length >= BATCH_MAX_BYTES;
   }
 
   /** The writer, positioned where a payload starts. What an earlier `begin` left is dropped. */
   begin(): Writer {
-    assert(!this.isFull, "a record was begun in a full batch");
     this.#writer.length = this.#length;
     this.#writer.reserve(RECORD_HEAD_BYTES);
     return this.#writer;

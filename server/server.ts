@@ -1,0 +1,371 @@
+/**
+ * One server: introduces the rooms to one another and holds them through their life.
+ *
+ *     recovering ─▶ serving ─▶ stopping ─▶ stopped
+ *          └────────────┴─────────┴─▶ failed: it acknowledges nothing any more
+ *
+ * Nothing here is asynchronous but what the host calls back, so that a server runs as well in a
+ * simulator's plain loop.
+ */
+import type { Host, HostError } from "../protocol/host.ts";
+import { zxidHex } from "../protocol/zxid.ts";
+import { fourLetterAnswer, fourLetterWord } from "./admin/four-letter.ts";
+import { Summary } from "./admin/summary.ts";
+import type { ServerConfig } from "./config.ts";
+import type { Logger } from "./log.ts";
+import { ClientPort } from "./net/client-port.ts";
+import type { Connection } from "./net/connection.ts";
+import { ContainerReaper } from "./pipeline/container-reaper.ts";
+import { Pipeline } from "./pipeline/pipeline.ts";
+import type { Requester } from "./pipeline/requester.ts";
+import { PipelineStats } from "./pipeline/stats.ts";
+import { WaitingFrames } from "./pipeline/waiting.ts";
+import { ServerView } from "./server-view.ts";
+import { ExpiryQueue } from "./session/expiry.ts";
+import { Sessions } from "./session/sessions.ts";
+import { openDirectories, takeInitializeMarker } from "./storage/directories.ts";
+import type { StorageDirectories } from "./storage/files.ts";
+import { type Recovered, recover } from "./storage/recovery.ts";
+import { RecoveryError } from "./storage/recovery-error.ts";
+import { type SnapshotReport, SnapshotWriter } from "./storage/snapshot-writer.ts";
+import { TxnLog } from "./storage/txn-log.ts";
+import type { DataTree } from "./tree/data-tree.ts";
+
+/** Why a server cannot go on. */
+export interface ServerFailure {
+  /** As operations 1.2 numbers them. */
+  readonly exitCode: number;
+  /** What happened, where, and what to do. */
+  readonly message: string;
+}
+
+export interface ServerEvents {
+  /** Clients are served on this port. */
+  ready(clientPort: number): void;
+  /** `stop` is done. */
+  stopped(): void;
+  /** Called once; nothing else follows. The process should end with the exit code. */
+  failed(failure: ServerFailure): void;
+  /** A snapshot is on disk. */
+  snapshotTaken?(report: SnapshotReport): void;
+}
+
+export const ExitCode = { unexpected: 1, config: 2, dataDirectory: 3, storage: 10 } as const;
+
+/** A standalone server's number, as in ZooKeeper: the top byte of its session ids. */
+const STANDALONE_ID = 1;
+
+/** Deadlines of connections that have nothing to do with sessions are this coarse. */
+const CONNECTION_TICK_MS = 1000;
+
+type State = "starting" | "serving" | "stopping" | "stopped" | "failed";
+
+export class Server {
+  readonly #host: Host;
+  readonly #config: ServerConfig;
+  readonly #log: Logger;
+  readonly #events: ServerEvents;
+  #state: State = "starting";
+  #parts: Parts | undefined;
+
+  /**
+   * Recovers what is on disk, at once, and then serves: `ready` or `failed` follows.
+   *
+   * @param host Every door to the machine; what is not passed here cannot be reached.
+   */
+  constructor(host: Host, config: ServerConfig, log: Logger, events: ServerEvents) {
+    this.#host = host;
+    this.#config = config;
+    this.#log = log;
+    this.#events = events;
+    let recovered: Recovered;
+    let directories: StorageDirectories;
+    try {
+      directories = this.#openDirectories();
+      recovered = this.#recover(directories);
+    } catch (error) {
+      this.#refuse(error);
+      return;
+    }
+    this.#parts = this.#introduce(recovered, directories);
+    if (recovered.snapshotZxid < 0) this.#takeFirstSnapshot(recovered);
+    else this.#serve(recovered);
+  }
+
+  /** The znodes. For tests and tools in the same process, to be looked at only. */
+  get tree(): DataTree | undefined {
+    return this.#parts?.tree;
+  }
+
+  /** What operators are told. */
+  get view(): ServerView | undefined {
+    return this.#parts?.view;
+  }
+
+  /** Takes a snapshot now, unless one is under way: false. */
+  takeSnapshot(): boolean {
+    if (this.#state !== "serving" || this.#parts === undefined) return false;
+    const { snapshots } = this.#parts;
+    return snapshots.take((error, report) => this.#snapshotDone(error, report));
+  }
+
+  /**
+   * Ends gracefully: lets no more in, answers what is on its way, closes the connections and the
+   * log. Sessions live on until they expire. `stopped` follows.
+   */
+  stop(): void {
+    const parts = this.#parts;
+    if (parts === undefined || this.#state === "stopping" || this.#state === "stopped") return;
+    if (this.#state === "failed") return;
+    this.#state = "stopping";
+    parts.sessions.stop();
+    parts.reaper.stop();
+    parts.port.hold();
+    parts.port.stopAccepting(() => {
+      parts.pipeline.whenIdle(() => {
+        parts.port.close();
+        // The replies leave at the end of this turn, and the connections with them.
+        this.#host.clock.endOfTurn(() => this.#closeStorage(parts));
+      });
+    });
+  }
+
+  #openDirectories(): StorageDirectories {
+    const { dataDir, dataLogDir, dataDirAutocreate } = this.#config;
+    return openDirectories(this.#host.disk, dataDir, dataLogDir, dataDirAutocreate);
+  }
+
+  #recover(directories: StorageDirectories): Recovered {
+    const { disk, random, clock } = this.#host;
+    const startedMs = clock.nowMs();
+    const hasMarker = takeInitializeMarker(disk, this.#config.dataDir);
+    const recovered = recover(disk, directories, {
+      tree: { hashSeed: Math.floor(random.fraction() * Number.MAX_SAFE_INTEGER) },
+      trustEmpty: this.#config.snapshotTrustEmpty,
+      mayBeEmpty: hasMarker || this.#config.dbAutocreate,
+    });
+    const { report, lastZxid } = recovered;
+    for (const warning of report.warnings) this.#log.warn({}, warning);
+    for (const zxid of report.digestMismatches) {
+      this.#log.error(
+        { zxid: zxidHex(zxid) },
+        "the tree is not what this txn says it should be after it: compare with a backup",
+      );
+    }
+    this.#log.info(
+      {
+        zxid: zxidHex(lastZxid),
+        znodes: report.znodes,
+        replayed: report.replayed,
+        ms: Math.round(clock.nowMs() - startedMs),
+      },
+      "recovered what is on disk",
+    );
+    return recovered;
+  }
+
+  #introduce(recovered: Recovered, directories: StorageDirectories): Parts {
+    const { tree, lastZxid } = recovered;
+    const config = this.#config;
+    const { clock, network } = this.#host;
+    const stats = new PipelineStats(() => new Summary());
+    const fsyncTime = new Summary();
+    const sessions = new Sessions<Requester>(clock, config.tickTimeMs, STANDALONE_ID, (session) => {
+      this.#log.info({ session: session.key, timeoutMs: session.timeoutMs }, "session expired");
+      pipeline.expire(session);
+    });
+    const log = new TxnLog(
+      this.#host,
+      {
+        directory: directories.logs,
+        lastZxid,
+        preAllocBytes: config.preAllocBytes,
+        logSizeLimitBytes: config.txnLogSizeLimitBytes,
+        snapCount: config.snapCount,
+        snapSizeLimitBytes: config.snapSizeLimitBytes,
+        forceSync: config.forceSync,
+        syncWarningMs: config.fsyncWarningMs,
+      },
+      {
+        onDurable: (batch) => {
+          fsyncTime.add(log.lastSyncMs);
+          pipeline.committed(batch);
+        },
+        onSnapshotDue: () => this.takeSnapshot(),
+        onSlowSync: (ms) => this.#log.warn({ ms: Math.round(ms) }, "fsync of the log was slow"),
+        onFailure: (error) => this.#failStorage("the transaction log", error),
+      },
+    );
+    const pipeline = new Pipeline(clock, tree, sessions, log, stats, config);
+    const port = new ClientPort(
+      clock,
+      network,
+      pipeline,
+      {
+        host: config.clientPortAddress,
+        port: config.clientPort,
+        backlog: config.clientPortListenBacklog,
+        maxBufferBytes: config.maxBufferBytes,
+        maxClientConnections: config.maxClientConnections,
+        maxConnections: config.maxConnections,
+        sessionlessTimeoutMs: config.sessionlessTimeoutMs,
+        auth: config,
+      },
+      {
+        fourLetterAnswer: (bytes, address) => this.#fourLetterAnswer(bytes, address),
+        report: (connection, reason) => this.#reportClosed(connection, reason),
+        refused: (address) =>
+          this.#log.warn({ address }, "connection refused: maxClientCnxns or maxCnxns is reached"),
+      },
+      {
+        waiting: () => new WaitingFrames(),
+        deadlines: new ExpiryQueue(CONNECTION_TICK_MS, clock.nowMs()),
+      },
+    );
+    const reaper = new ContainerReaper(
+      clock,
+      tree,
+      {
+        checkIntervalMs: config.containerCheckIntervalMs,
+        maxPerMinute: config.containerMaxPerMinute,
+        maxNeverUsedMs: config.containerMaxNeverUsedMs,
+      },
+      (path) => pipeline.deleteContainer(path),
+    );
+    const snapshots = new SnapshotWriter(this.#host, tree, { directory: directories.snapshots });
+    const snapshotTime = new Summary();
+    const view = new ServerView(this.#host, config, {
+      tree,
+      sessions,
+      pipeline,
+      port,
+      stats,
+      fsyncTime,
+      snapshotTime,
+      digestMismatches: recovered.report.digestMismatches.length,
+    });
+    return { tree, sessions, log, pipeline, port, reaper, snapshots, snapshotTime, view };
+  }
+
+  /** Without a snapshot a log would be of unknown beginning: it comes before the first txn. */
+  #takeFirstSnapshot(recovered: Recovered): void {
+    this.#parts?.snapshots.take((error, report) => {
+      this.#snapshotDone(error, report);
+      if (this.#state === "starting") this.#serve(recovered);
+    });
+  }
+
+  #serve(recovered: Recovered): void {
+    const parts = this.#parts;
+    if (parts === undefined) return;
+    parts.port.open((error, port) => {
+      if (this.#state !== "starting") return;
+      if (error !== undefined) {
+        this.#fail(ExitCode.unexpected, `cannot listen on port ${this.#config.clientPort}: ${error.message}`);
+        return;
+      }
+      this.#state = "serving";
+      parts.view.startServing();
+      parts.sessions.start();
+      parts.reaper.start();
+      for (const key of recovered.report.orphans) parts.pipeline.closeOrphan(key);
+      this.#log.info({ port, sessions: parts.sessions.count }, "serving clients");
+      this.#events.ready(port);
+      if (recovered.report.replayed > this.#config.snapCount) this.takeSnapshot();
+    });
+  }
+
+  #snapshotDone(error: HostError | undefined, report: SnapshotReport | undefined): void {
+    if (error !== undefined) {
+      this.#failStorage("a snapshot", error);
+      return;
+    }
+    if (report === undefined) return;
+    this.#parts?.snapshotTime.add(report.elapsedMs);
+    this.#log.info(
+      {
+        zxid: zxidHex(report.zxid),
+        endZxid: zxidHex(report.endZxid),
+        txnsDuring: report.txnsDuring,
+        slices: report.slices,
+        bytes: report.bytes,
+        ms: Math.round(report.elapsedMs),
+      },
+      "snapshot taken",
+    );
+    this.#events.snapshotTaken?.(report);
+  }
+
+  #closeStorage(parts: Parts): void {
+    parts.snapshots.abandon(() => {
+      parts.log.close(() => {
+        if (this.#state !== "stopping") return;
+        this.#state = "stopped";
+        this.#events.stopped();
+      });
+    });
+  }
+
+  #fourLetterAnswer(firstFourBytes: number, address: string): string | undefined {
+    const word = fourLetterWord(firstFourBytes);
+    const view = this.#parts?.view;
+    if (word === undefined || view === undefined) return undefined;
+    return fourLetterAnswer(word, view, address);
+  }
+
+  #reportClosed(connection: Connection, reason: string): void {
+    const { link, session } = connection;
+    this.#log.info(
+      { address: link.remoteAddress, port: link.remotePort, session: session?.key },
+      `connection closed: ${reason}`,
+    );
+  }
+
+  #refuse(error: unknown): void {
+    if (error instanceof RecoveryError) {
+      const exitCode = error.code === "MissingDirectory" ? ExitCode.dataDirectory : ExitCode.storage;
+      this.#fail(error.code === "Misplaced" ? ExitCode.config : exitCode, error.message);
+    } else if (isHostError(error)) {
+      this.#fail(ExitCode.dataDirectory, `the data directory cannot be used: ${error.message}`);
+    } else {
+      throw error;
+    }
+  }
+
+  #failStorage(what: string, error: HostError): void {
+    this.#fail(
+      ExitCode.storage,
+      `writing ${what} failed (${error.message}): nothing is acknowledged any more. Make room on ` +
+        "the disk or replace it, and start again",
+    );
+  }
+
+  #fail(exitCode: number, message: string): void {
+    if (this.#state === "failed" || this.#state === "stopped") return;
+    this.#state = "failed";
+    const parts = this.#parts;
+    if (parts !== undefined) {
+      parts.sessions.stop();
+      parts.reaper.stop();
+      parts.port.stopAccepting(() => parts.port.abort());
+    }
+    this.#events.failed({ exitCode, message });
+  }
+}
+
+/** What a server consists of. */
+interface Parts {
+  readonly tree: DataTree;
+  readonly sessions: Sessions<Requester>;
+  readonly log: TxnLog;
+  readonly pipeline: Pipeline;
+  readonly port: ClientPort;
+  readonly reaper: ContainerReaper;
+  readonly snapshots: SnapshotWriter;
+  readonly snapshotTime: Summary;
+  readonly view: ServerView;
+}
+
+function isHostError(error: unknown): error is HostError {
+  return error instanceof Error && "code" in error && typeof error.code === "string";
+}
