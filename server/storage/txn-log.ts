@@ -19,10 +19,11 @@
 import { assert } from "../../protocol/assert.ts";
 import type { Clock, Disk, DiskFile, HostError, Random } from "../../protocol/host.ts";
 import type { Writer } from "../../protocol/jute.ts";
+import { FILE_HEADER_BYTES } from "../../protocol/persistence.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import { logName } from "./files.ts";
 import { LogBatch } from "./log-batch.ts";
-import { LOG_HEADER } from "./log-format.ts";
+import { logHeader } from "./log-format.ts";
 
 export interface TxnLogOptions {
   /** The version-2 directory of logs. */
@@ -187,10 +188,10 @@ export class TxnLog {
         return;
       }
       this.#file = file;
-      this.#position = LOG_HEADER.length;
-      this.#size = LOG_HEADER.length;
+      this.#position = FILE_HEADER_BYTES;
+      this.#size = FILE_HEADER_BYTES;
       this.#filledTo = 0;
-      file.write(LOG_HEADER, 0, this.#headerWritten);
+      file.write(logHeader(), 0, this.#headerWritten);
     });
   }
 

@@ -1,0 +1,83 @@
+/** The data directories at start: what belongs where, and what a crash left (storage 1). */
+import type { Disk } from "../../protocol/host.ts";
+import { isLogName, isSnapshotName, type StorageDirectories, UNFINISHED } from "./files.ts";
+import { RecoveryError } from "./recovery-error.ts";
+
+/** Below `dataDir` and `dataLogDir`; the format's version, not ours. */
+const VERSION_DIRECTORY = "version-2";
+/** In `dataDir`: whoever made it wants an empty server to start. */
+const INITIALIZE_MARKER = "initialize";
+
+/**
+ * The version-2 directories, made if they are missing and `autocreate` allows it.
+ *
+ * @throws RecoveryError MissingDirectory, Misplaced; HostError.
+ */
+export function openDirectories(
+  disk: Disk,
+  dataDir: string,
+  dataLogDir: string,
+  autocreate: boolean,
+): StorageDirectories {
+  const snapshots = openDirectory(disk, dataDir, autocreate);
+  if (dataLogDir === dataDir) return { snapshots, logs: snapshots };
+  const logs = openDirectory(disk, dataLogDir, autocreate);
+  refuseMisplaced(disk, logs, snapshots, isSnapshotName, "snapshot");
+  refuseMisplaced(disk, snapshots, logs, isLogName, "log");
+  return { snapshots, logs };
+}
+
+function openDirectory(disk: Disk, parent: string, autocreate: boolean): string {
+  const path = `${parent}/${VERSION_DIRECTORY}`;
+  const found = disk.stat(path);
+  if (found?.isDirectory === true) return path;
+  if (found !== undefined || !autocreate) {
+    throw new RecoveryError(
+      "MissingDirectory",
+      found === undefined
+        ? `${path} is missing: create it, or allow it with datadir.autocreate=true`
+        : `${path} is no directory`,
+    );
+  }
+  disk.makeDirectory(path);
+  disk.syncDirectoryNow(parent);
+  return path;
+}
+
+/** storage ST-3: with two directories, a file in the wrong one would not be read. */
+function refuseMisplaced(
+  disk: Disk,
+  found: string,
+  wanted: string,
+  isOne: (name: string) => boolean,
+  what: string,
+): void {
+  const names = disk.list(found).filter(isOne);
+  if (names.length === 0) return;
+  throw new RecoveryError(
+    "Misplaced",
+    `${found} holds ${names.length} ${what} files, such as ${names[0]}, that belong into ` +
+      `${wanted}: mv ${found}/${what}.* ${wanted}/`,
+  );
+}
+
+/** Whether the `initialize` marker lay in `dataDir`; it is gone afterwards. */
+export function takeInitializeMarker(disk: Disk, dataDir: string): boolean {
+  const path = `${dataDir}/${INITIALIZE_MARKER}`;
+  if (disk.stat(path) === undefined) return false;
+  disk.removeNow(path);
+  disk.syncDirectoryNow(dataDir);
+  return true;
+}
+
+/** Removes what a crash left unfinished. Returns the names. */
+export function removeUnfinished(disk: Disk, directory: string): string[] {
+  const names = disk.list(directory).filter(isUnfinished).toSorted();
+  for (const name of names) disk.removeNow(`${directory}/${name}`);
+  if (names.length > 0) disk.syncDirectoryNow(directory);
+  return names;
+}
+
+function isUnfinished(name: string): boolean {
+  return name.endsWith(UNFINISHED) && (isSnapshotName(name) || isLogName(name));
+}
