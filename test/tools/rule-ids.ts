@@ -56,6 +56,7 @@ export function normalRule(id: string): string {
   return id
     .replaceAll(/[*`\\]/g, "")
     .replaceAll(",", " ")
+    .replaceAll("−", "-")
     .replaceAll(/\s+/g, " ")
     .trim();
 }
@@ -138,7 +139,7 @@ function rowIds(section: Section): string[] {
 
 function nameOf(cells: readonly string[]): string {
   const [first = "", second = ""] = cells.map(normalRule);
-  const isNumber = /^[-−]?\d+$/.test(first) && second.length <= SECOND_CELL_MAX_CHARACTERS;
+  const isNumber = /^-?\d+$/.test(first) && second.length <= SECOND_CELL_MAX_CHARACTERS;
   const name = isNumber ? `${first} ${second}`.trim() : first;
   if (name.length <= NAME_MAX_CHARACTERS) return name;
   const cut = name.slice(0, NAME_MAX_CHARACTERS);

@@ -81,7 +81,11 @@ interface Claim {
 
 /** "// storage ST-6, ST-7" claims; "// storage 13.2: how it is laid out" only explains. */
 const COMMENT = new RegExp(`^\\s*// (${PAGES.join("|")}) (?!\\S+: )(.+)$`);
-const TEST = /\b(test|describe|check)\b/i;
+/** One comment may go on with another page: "// storage ST-6, server-semantics 4". */
+const SEPARATOR = new RegExp(`, |; (?=(?:${PAGES.join("|")}) )`);
+const ANOTHER_PAGE = new RegExp(`^(${PAGES.join("|")}) (.+)$`);
+/** A test, or a call that defines several. */
+const TEST = /\b(test|describe)\b|^\s*[\w.]+\(/;
 /** A claim's test starts within this many lines below it, other comments not counted. */
 const TEST_WITHIN_LINES = 3;
 
@@ -101,9 +105,11 @@ function claims(root: string): { claims: Claim[]; problems: string[] } {
       if (!below.some((line) => TEST.test(line))) {
         problems.push(`${file}:${index + 1}: no test below "${text.trim()}"`);
       }
-      const page = match[1] as Page;
-      for (const reference of (match[2] ?? "").split(", ")) {
-        found.push({ page, reference: reference.trim(), file, line: index + 1 });
+      let page = match[1] as Page;
+      for (const part of (match[2] ?? "").split(SEPARATOR)) {
+        const other = ANOTHER_PAGE.exec(part);
+        if (other !== null) page = other[1] as Page;
+        found.push({ page, reference: other?.[2] ?? part, file, line: index + 1 });
       }
     }
   }
