@@ -53,6 +53,7 @@ export class AclCache {
 
   constructor(hash: NameHash) {
     this.#hash = hash;
+    // One reference of its own, so that it is never dropped.
     this.#add(OPEN_FILE_ID, OPEN_ACL, NO_BYTES, 0).references = 1;
   }
 
@@ -101,8 +102,7 @@ export class AclCache {
 
   /** The handle of a list that a loaded znode names; one that was not loaded denies everything. */
   acquireFileId(fileId: number): AclHandle {
-    if (fileId === OPEN_FILE_ID) return OPEN_HANDLE;
-    let entry = this.#byFileId.get(fileId);
+    let entry = fileId === OPEN_FILE_ID ? this.#entries[OPEN_HANDLE] : this.#byFileId.get(fileId);
     if (entry === undefined) {
       this.#advancePast(fileId);
       entry = this.#add(fileId, UNKNOWN_ACL, NO_BYTES, 0);

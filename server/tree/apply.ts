@@ -10,10 +10,10 @@ import { assert } from "../../protocol/assert.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import { JuteError, Reader, Writer } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
+import { DIGEST_VERSION, TXN_DIGEST_BYTES } from "../../protocol/txn.ts";
 import { fromWords, wordsHex, type Zxid } from "../../protocol/zxid.ts";
 import { lastSlash } from "./bytes.ts";
 import type { DataTree } from "./data-tree.ts";
-import { DIGEST_VERSION } from "./digest.ts";
 import { CONTAINER_HIGH, TTL_HIGH } from "./owner.ts";
 import { Field, type Slot } from "./znode-records.ts";
 
@@ -35,8 +35,6 @@ export interface ApplyObserver {
 
 /** No record of a log is longer than this, whatever `jute.maxbuffer` was. */
 const FIELD_BYTES_MAX = 0x7fff_ffff;
-
-const DIGEST_BYTES = 12;
 
 /** The type and the length of an operation in a multi. */
 const OPERATION_BYTES_MIN = 8;
@@ -77,6 +75,7 @@ export class TxnApplier {
     this.#timeHigh = reader.int();
     this.#timeLow = reader.int();
     const type = reader.int();
+    if (!Number.isSafeInteger(this.#zxid)) throw new JuteError("a zxid beyond 2^53");
     assert(this.#replay || this.#zxid > this.#tree.lastZxid, "txns are applied in zxid order");
     if (type === OpCode.multi) this.#multi();
     else this.#operation(type, end);
@@ -329,7 +328,7 @@ export class TxnApplier {
   #listsPaths(): boolean {
     const { remaining, bytes, offset } = this.#reader;
     if (remaining < 4) return false;
-    return remaining !== DIGEST_BYTES || bytes.readInt32BE(offset) !== DIGEST_VERSION;
+    return remaining !== TXN_DIGEST_BYTES || bytes.readInt32BE(offset) !== DIGEST_VERSION;
   }
 
   #raiseParent(parent: Slot, parentCversion: number): void {
@@ -346,7 +345,7 @@ export class TxnApplier {
   #compareDigest(end: number): void {
     const reader = this.#reader;
     const tree = this.#tree;
-    if (end - reader.offset < DIGEST_BYTES || this.#zxid < tree.compareDigestsFrom) return;
+    if (end - reader.offset < TXN_DIGEST_BYTES || this.#zxid < tree.compareDigestsFrom) return;
     if (reader.int() !== DIGEST_VERSION) return;
     const high = reader.int();
     const low = reader.int();

@@ -2,13 +2,13 @@
  * The tree digest, version 2 (storage 5): the sum modulo 2^64 of one CRC-32 per znode, over its
  * path, its data and its stat in an order of its own. What lies below /zookeeper does not count.
  */
-import { highWord, lowWord } from "../../protocol/zxid.ts";
+
 import type { StatPersisted } from "../../protocol/data.ts";
+import { highWord, lowWord } from "../../protocol/zxid.ts";
 import { crc32Word } from "./crc32.ts";
 import { Field } from "./znode-records.ts";
 
-/** The version that txns and snapshots name beside a digest. */
-export const DIGEST_VERSION = 2;
+export { DIGEST_VERSION } from "../../protocol/txn.ts";
 
 /**
  * What a znode with this stat adds to the tree digest, unsigned.

@@ -3,8 +3,9 @@
  * is registered again, unless what it waited for has happened meanwhile; then the client is told
  * at once. Data is compared by mzxid, child lists by pzxid.
  */
-import type { SetWatches, SetWatches2 } from "../../protocol/proto.ts";
+
 import { EventType } from "../../protocol/opcodes.ts";
+import type { SetWatches, SetWatches2 } from "../../protocol/proto.ts";
 import type { DataTree } from "./data-tree.ts";
 import type { Watcher } from "./watches.ts";
 
