@@ -21,14 +21,21 @@ import { type Position, parseProperties } from "./properties.ts";
 
 /** Where settings may be said; the first one that says a key wins. */
 export interface ConfigSources {
-  /** `key=value` from the command line. */
-  readonly assignments: readonly string[];
+  /** From the command line. */
+  readonly assignments: readonly CommandLineSetting[];
   /** `name` is what the messages call it. */
   readonly file: { readonly name: string; readonly bytes: Uint8Array };
   /** `SERVER_JVMFLAGS` and `JVMFLAGS`: what a Java server was started with. */
   readonly javaFlags: string;
   /** `QUORATE_<KEY>`: upper case, anything but letters and digits as an underscore. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface CommandLineSetting {
+  readonly key: string;
+  readonly value: string;
+  /** What the messages call it, such as `--set`. */
+  readonly place: string;
 }
 
 export interface ConfigProblem {
@@ -165,10 +172,8 @@ class ConfigReader {
   }
 
   #collectAssignments(): void {
-    for (const text of this.#sources.assignments) {
-      const match = /^([^=]+)=(.*)$/s.exec(text);
-      if (match === null) this.#fail(outside("--set"), `expected key=value, got "${text}"`);
-      else this.#collect((match[1] ?? "").trim(), (match[2] ?? "").trim(), outside("--set"));
+    for (const { key, value, place } of this.#sources.assignments) {
+      this.#collect(key, value, outside(place));
     }
   }
 

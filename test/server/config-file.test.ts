@@ -12,7 +12,10 @@ interface Beside {
 
 function read(text: string, beside: Beside = {}): ConfigReading {
   return readConfig({
-    assignments: beside.assignments ?? [],
+    assignments: (beside.assignments ?? []).map((assignment) => {
+      const [key = "", value = ""] = assignment.split("=");
+      return { key, value, place: "--set" };
+    }),
     file: { name: "zoo.cfg", bytes: Buffer.from(text) },
     javaFlags: beside.javaFlags ?? "",
     environment: beside.environment ?? {},
@@ -315,12 +318,11 @@ test("the command line wins over the file, the file over -D, and -D over the env
 test("what is not of the file names its source", () => {
   expect(
     problems("", {
-      assignments: ["tickTime=x", "nonsense"],
+      assignments: ["tickTime=x"],
       javaFlags: "-Dzookeeper.snapCount=y",
       environment: { QUORATE_MAXCNXNS: "z" },
     }),
   ).toEqual([
-    '--set: error: expected key=value, got "nonsense"',
     'QUORATE_MAXCNXNS: error: maxCnxns: expected an integer from -1 to 2147483647, decimal or 0x (0 or less: no limit), got "z"',
     '-Dzookeeper.snapCount: error: snapCount: expected an integer from -1 to 2147483647, decimal or 0x, got "y"',
     '--set: error: tickTime: expected an integer from 1 to 2147483647, got "x"',
