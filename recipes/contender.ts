@@ -25,7 +25,13 @@ import { backgroundError, mixedLayout, requeued, sequenceNearOverflow } from "./
 import { RecipeError } from "./errors.ts";
 import type { Patience } from "./patience.ts";
 import { retry } from "./retry.ts";
-import { type Family, NEAR_OVERFLOW, type Place, placesInOrder } from "./sequence.ts";
+import {
+  type Family,
+  isBeyondRange,
+  NEAR_OVERFLOW,
+  type Place,
+  placesInOrder,
+} from "./sequence.ts";
 
 /** One kind of queue. */
 export interface QueueKind {
@@ -144,13 +150,14 @@ export class Contender {
     const mine = places.findIndex((place) => childPath(directory, place.name) === node.path);
     const place = places[mine];
     if (place === undefined || node.sessionId !== this.#client.sessionId) throw new PlaceLost();
-    if (place.sequence < 0) throw new RecipeError("SequenceOverflow", { path: directory });
+    if (isBeyondRange(place.sequence)) {
+      throw new RecipeError("SequenceOverflow", { path: directory });
+    }
     if (place.sequence >= NEAR_OVERFLOW) {
       sequenceNearOverflow.publish({ directory, sequence: place.sequence });
     }
     checkFamilies(places, this.#kind);
-    // Negative numbers come after the end of the range: they are not ahead of anybody.
-    const ahead = places.slice(0, mine).filter((other) => other.sequence >= 0);
+    const ahead = places.slice(0, mine).filter((other) => !isBeyondRange(other.sequence));
     this.#ahead = ahead.map((other) => other.name);
     return ahead;
   }

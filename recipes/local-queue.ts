@@ -8,10 +8,9 @@
  */
 
 import { Mutex } from "async-mutex";
-import type { Client } from "../client/index.ts";
 
 /** Invariant: a path is here exactly while somebody has its slot or waits for it. */
-const queues = new WeakMap<Client, Map<string, Mutex>>();
+const queues = new WeakMap<object, Map<string, Mutex>>();
 
 /** The one slot of a client and a path. Freeing it a second time does nothing. */
 export interface Slot {
@@ -19,7 +18,7 @@ export interface Slot {
 }
 
 /** Somebody has the slot, or waits for it. */
-export function isSlotTaken(client: Client, path: string): boolean {
+export function isSlotTaken(client: object, path: string): boolean {
   return queues.get(client)?.has(path) ?? false;
 }
 
@@ -27,7 +26,7 @@ export function isSlotTaken(client: Client, path: string): boolean {
  * Waits for the slot, first come first served. Rejects with the signal's reason as soon as it
  * aborts; a place that was given up lets the next one in when its turn comes.
  */
-export function takeSlot(client: Client, path: string, signal: AbortSignal): Promise<Slot> {
+export function takeSlot(client: object, path: string, signal: AbortSignal): Promise<Slot> {
   const paths = pathsOf(client);
   const mutex = paths.get(path) ?? new Mutex();
   paths.set(path, mutex);
@@ -48,7 +47,7 @@ export function takeSlot(client: Client, path: string, signal: AbortSignal): Pro
   });
 }
 
-function pathsOf(client: Client): Map<string, Mutex> {
+function pathsOf(client: object): Map<string, Mutex> {
   let paths = queues.get(client);
   if (paths === undefined) {
     paths = new Map();

@@ -13,7 +13,7 @@ export class Patience {
    */
   readonly signal: AbortSignal;
   readonly #stop = new AbortController();
-  readonly #client: Client;
+  readonly #client: Pick<Client, "closed" | "clock">;
   readonly #userSignal: AbortSignal | undefined;
   readonly #timer: { cancel(): void } | undefined;
   /** What the caller is told; meaningful once `signal` has aborted. */
@@ -25,7 +25,11 @@ export class Patience {
    * @param timedOut  makes the reason when `timeoutMs` has passed.
    * @throws the user signal's reason, or the client's, if either has aborted already.
    */
-  constructor(client: Client, options: CallOptions, timedOut: () => Error) {
+  constructor(
+    client: Pick<Client, "closed" | "clock">,
+    options: CallOptions,
+    timedOut: () => Error,
+  ) {
     options.signal?.throwIfAborted();
     client.closed.throwIfAborted();
     this.signal = this.#stop.signal;

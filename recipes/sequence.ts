@@ -21,6 +21,16 @@ export type Family = "curator" | "curator-read-write" | "kazoo" | "zookeeper-rec
 /** Sequence numbers from here on are close enough to the end of their range to warn. */
 export const NEAR_OVERFLOW: number = 2 ** 31 - 2 ** 20;
 
+const LAST = 2 ** 31 - 1;
+
+/**
+ * A number that orders nobody. Servers since 3.6 stop counting at the last one and give it to every
+ * create from then on; older ones, and creates that were under way, go on with negative ones.
+ */
+export function isBeyondRange(sequence: number): boolean {
+  return sequence < 0 || sequence >= LAST;
+}
+
 const NUMBER = String.raw`(-\d{9,10}|\d{10})`;
 const UUID = String.raw`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`;
 /** Curator writes a UUID, go-zookeeper 32 digits; without either it is an unprotected create. */
