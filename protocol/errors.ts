@@ -4,7 +4,11 @@ const TABLE = [
   [-1, "SystemError", "the server failed"],
   [-2, "RuntimeInconsistency", "an earlier operation of the same multi failed"],
   [-3, "DataInconsistency", "the server found its data inconsistent"],
-  [-4, "ConnectionLoss", "the connection was lost; a request that was sent may or may not have taken effect"],
+  [
+    -4,
+    "ConnectionLoss",
+    "the connection was lost; a request that was sent may or may not have taken effect",
+  ],
   [-5, "MarshallingError", "the server could not decode the request"],
   [-6, "Unimplemented", "the server does not implement this operation"],
   [-7, "OperationTimeout", "no answer came in time"],
@@ -40,11 +44,18 @@ const TABLE = [
 /** Names of the codes, a closed union. */
 export type ErrorName = (typeof TABLE)[number][1];
 
-/** The code of each name. */
-export const ErrorCode: { readonly [N in ErrorName]: Extract<(typeof TABLE)[number], readonly [number, N, string]>[0] } =
-  Object.fromEntries(TABLE.map(([code, name]) => [name, code])) as never;
+type Codes = {
+  readonly [N in ErrorName]: Extract<(typeof TABLE)[number], readonly [number, N, string]>[0];
+};
 
-const byCode: ReadonlyMap<number, (typeof TABLE)[number]> = new Map(TABLE.map((row) => [row[0], row]));
+/** The code of each name. */
+export const ErrorCode: Codes = Object.fromEntries(
+  TABLE.map(([code, name]) => [name, code]),
+) as Codes;
+
+const byCode: ReadonlyMap<number, (typeof TABLE)[number]> = new Map(
+  TABLE.map((row) => [row[0], row]),
+);
 
 /** The name of a code that came off the wire, or undefined for one that no release sends. */
 export function errorName(code: number): ErrorName | undefined {

@@ -129,7 +129,11 @@ export interface Disk {
   removeNow(path: string): void;
   syncDirectoryNow(path: string): void;
 
-  open(path: string, mode: OpenMode, done: (error: HostError | undefined, file: DiskFile | undefined) => void): void;
+  open(
+    path: string,
+    mode: OpenMode,
+    done: (error: HostError | undefined, file: DiskFile | undefined) => void,
+  ): void;
   rename(from: string, to: string, done: DiskDone): void;
   remove(path: string, done: DiskDone): void;
   syncDirectory(path: string, done: DiskDone): void;

@@ -14,7 +14,9 @@ export function pathProblem(path: string): string | undefined {
     if (unit === SLASH) {
       const length = i - componentStart;
       if (length === 0) return `empty name at character ${i}`;
-      if (isDots(path, componentStart, length)) return `relative name at character ${componentStart}`;
+      if (isDots(path, componentStart, length)) {
+        return `relative name at character ${componentStart}`;
+      }
       componentStart = i + 1;
     } else if (isForbidden(unit)) {
       return `forbidden character U+${unit.toString(16).padStart(4, "0")} at character ${i}`;

@@ -67,8 +67,11 @@ export function parseGolden(text: string): Golden {
   return { provenance, frames };
 }
 
-/** The golden of a step, captured from a release. */
+/** Where the golden of a step is, captured from a release. */
+export function goldenFile(release: string, step: string): URL {
+  return new URL(`./zookeeper-${release}/client-port/${step}.txt`, import.meta.url);
+}
+
 export function readGolden(release: string, step: string): Golden {
-  const file = new URL(`./zookeeper-${release}/client-port/${step}.txt`, import.meta.url);
-  return parseGolden(readFileSync(file, "utf8"));
+  return parseGolden(readFileSync(goldenFile(release, step), "utf8"));
 }

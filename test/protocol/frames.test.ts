@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { FrameSplitter } from "../../protocol/frames.ts";
 
 const MAXIMUM = 1000;
+const LARGE = 0xfffff;
 
 /** A frame as it travels: its length, then its body. */
 function framed(...bodies: readonly Uint8Array[]): Buffer {
@@ -144,18 +145,20 @@ test("a four-letter word is told as the length that it would be", () => {
 });
 
 test("a torn frame occupies what came, not what was announced", () => {
-  const recorder = new Recorder(0xfffff);
   const announced = Buffer.alloc(4);
-  announced.writeInt32BE(0xfffff);
+  announced.writeInt32BE(LARGE);
   const before = process.memoryUsage().arrayBuffers;
   const splitters = Array.from({ length: 100 }, () => {
-    const splitter = new FrameSplitter(0xfffff, () => {}, () => {});
+    const splitter = new FrameSplitter(
+      LARGE,
+      () => {},
+      () => {},
+    );
     splitter.push(announced);
     return splitter;
   });
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 20);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(LARGE);
   expect(splitters.every((splitter) => splitter.keptBytes === 4)).toBe(true);
-  expect(recorder.frames).toEqual([]);
 });
 
 test("a paused splitter hands out nothing, and everything in order after resume", () => {
