@@ -46,13 +46,13 @@ export class LogBatch {
     return this.#length;
   }
 
-  /** Whoever fills it stops reading new requests; what has been read already still goes in. */
   get isFull(): boolean {
     return this.#length >= BATCH_MAX_BYTES;
   }
 
   /** The writer, positioned where a payload starts. What an earlier `begin` left is dropped. */
   begin(): Writer {
+    assert(!this.isFull, "a record was begun in a full batch");
     this.#writer.length = this.#length;
     this.#writer.reserve(RECORD_HEAD_BYTES);
     return this.#writer;

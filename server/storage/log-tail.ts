@@ -39,8 +39,8 @@ export type LogEnding =
 const SECTOR_BYTES = 512;
 /** The most that a crash leaves behind a hole: a batch and the record that made it full. */
 const BEHIND_HOLE_MAX_BYTES: number = 2 * BATCH_MAX_BYTES;
-/** Zeros within a last record that are taken for a hole; natural ones are shorter. */
-const HOLE_MIN_BYTES = 16;
+/** Zeros within a last record that are taken for a hole: no header has as many side by side. */
+const HOLE_MIN_BYTES = 20;
 /**
  * The first four bytes of a record are always 0. Zeros up to the next sector tell of a lost sector
  * only if there are more.

@@ -64,6 +64,9 @@ const FILL_BYTES = 256 * 1024;
 /** Batches beyond this do not gain from a filled hole. */
 const FILL_BATCH_MAX_BYTES = 32 * 1024;
 
+/** One fills and one is in flight while a third, the durable one, is applied. */
+const SPARES_MAX = 2;
+
 const ZERO_BYTE = Buffer.alloc(1);
 
 export class TxnLog {
@@ -84,10 +87,12 @@ export class TxnLog {
 
   /** Takes the records of this turn. */
   #filling = new LogBatch();
+  /** Full ones, oldest first: what came between `isFull` and the caller's taking no more. */
+  readonly #waiting: LogBatch[] = [];
   /** On its way to the disk. */
   #inFlight: LogBatch | undefined;
-  /** Empty ones. There are three in all, so that the disk works on while a durable one is applied. */
-  readonly #spares: LogBatch[] = [new LogBatch(), new LogBatch()];
+  /** Empty ones, SPARES_MAX at most. */
+  readonly #spares: LogBatch[] = [];
 
   /** The file that is appended to. Undefined: the next batch creates one. */
   #file: DiskFile | undefined;
@@ -127,9 +132,12 @@ export class TxnLog {
     this.#drawDue();
   }
 
-  /** While true, take no more writes: the batch that waits has its maximum (BATCH_MAX_BYTES). */
+  /**
+   * While true, read no more writes: a batch that waits has its maximum (BATCH_MAX_BYTES). What has
+   * been read already is still taken.
+   */
   get isFull(): boolean {
-    return this.#filling.isFull;
+    return this.#waiting.length > 0 || this.#filling.isFull;
   }
 
   /** Nothing waits for the disk. */
@@ -142,6 +150,10 @@ export class TxnLog {
    * another `begin` instead drops what was written.
    */
   begin(): Writer {
+    if (this.#filling.isFull) {
+      this.#waiting.push(this.#filling);
+      this.#filling = this.#spare();
+    }
     return this.#filling.begin();
   }
 
@@ -164,10 +176,9 @@ export class TxnLog {
   /** Call at the end of each turn: starts the batch, unless one is in flight and will start it. */
   flush(): void {
     if (this.#inFlight !== undefined || this.#filling.count === 0 || this.#failed) return;
-    const spare = this.#spares.pop();
-    assert(spare !== undefined, "no batch is spare");
-    this.#inFlight = this.#filling;
-    this.#filling = spare;
+    const waiting = this.#waiting.shift();
+    this.#inFlight = waiting ?? this.#filling;
+    if (waiting === undefined) this.#filling = this.#spare();
     if (this.#file === undefined) this.#createFile();
     else this.#takeSpace();
   }
@@ -183,11 +194,8 @@ export class TxnLog {
     const path = `${this.#options.directory}/${logName(this.#batch().firstZxid)}`;
     this.#directoryDirty = true;
     this.#disk.open(path, "create", (error, file) => {
-      if (file === undefined) {
-        this.#fail(error ?? new Error(`${path}: no file and no error`));
-        return;
-      }
       this.#file = file;
+      if (!this.#goesOn(error) || file === undefined) return;
       this.#position = FILE_HEADER_BYTES;
       this.#size = FILE_HEADER_BYTES;
       this.#filledTo = 0;
@@ -196,8 +204,7 @@ export class TxnLog {
   }
 
   readonly #headerWritten = (error: HostError | undefined): void => {
-    if (error !== undefined) this.#fail(error);
-    else this.#takeSpace();
+    if (this.#goesOn(error)) this.#takeSpace();
   };
 
   /** storage ST-10: grows the file by `preAllocBytes` before it is full. */
@@ -213,8 +220,7 @@ export class TxnLog {
   }
 
   readonly #spaceTaken = (error: HostError | undefined): void => {
-    if (error !== undefined) this.#fail(error);
-    else this.#fillHole();
+    if (this.#goesOn(error)) this.#fillHole();
   };
 
   #fillHole(): void {
@@ -236,8 +242,7 @@ export class TxnLog {
   }
 
   readonly #holeFilled = (error: HostError | undefined): void => {
-    if (error !== undefined) this.#fail(error);
-    else this.#writeBatch();
+    if (this.#goesOn(error)) this.#writeBatch();
   };
 
   #writeBatch(): void {
@@ -245,10 +250,7 @@ export class TxnLog {
   }
 
   readonly #batchWritten = (error: HostError | undefined): void => {
-    if (error !== undefined) {
-      this.#fail(error);
-      return;
-    }
+    if (!this.#goesOn(error)) return;
     const { length } = this.#batch();
     this.#position += length;
     this.#size = Math.max(this.#size, this.#position);
@@ -259,9 +261,8 @@ export class TxnLog {
   };
 
   readonly #batchSynced = (error: HostError | undefined): void => {
-    if (error !== undefined) {
-      this.#fail(error);
-    } else if (this.#directoryDirty) {
+    if (!this.#goesOn(error)) return;
+    if (this.#directoryDirty) {
       this.#disk.syncDirectory(this.#options.directory, this.#directorySynced);
     } else {
       this.#countSync();
@@ -270,10 +271,7 @@ export class TxnLog {
   };
 
   readonly #directorySynced = (error: HostError | undefined): void => {
-    if (error !== undefined) {
-      this.#fail(error);
-      return;
-    }
+    if (!this.#goesOn(error)) return;
     this.#directoryDirty = false;
     this.#countSync();
     this.#becomeDurable();
@@ -300,7 +298,7 @@ export class TxnLog {
     batch.rewind();
     this.#events.onDurable(batch);
     batch.clear();
-    this.#spares.push(batch);
+    if (this.#spares.length < SPARES_MAX) this.#spares.push(batch);
     if (due) this.#events.onSnapshotDue();
     if (this.#closed !== undefined && this.isIdle) this.#closeFile();
   }
@@ -309,9 +307,7 @@ export class TxnLog {
   #roll(): void {
     const file = this.#open();
     this.#file = undefined;
-    file.close((error) => {
-      if (error !== undefined) this.#fail(error);
-    });
+    file.close((error) => this.#goesOn(error));
   }
 
   /** storage WP-7: half of the limit and a random part of the other half. */
@@ -327,11 +323,17 @@ export class TxnLog {
         : Number.POSITIVE_INFINITY;
   }
 
-  #fail(error: HostError): void {
-    if (this.#failed) return;
+  /**
+   * Whether the batch in flight goes on after this answer of the disk. The first error ends the
+   * log, whatever it was about: steps that were under way beside it come to nothing.
+   */
+  #goesOn(error: HostError | undefined): boolean {
+    if (this.#failed) return false;
+    if (error === undefined) return true;
     this.#failed = true;
     this.#events.onFailure(error);
     if (this.#closed !== undefined) this.#closeFile();
+    return false;
   }
 
   #closeFile(): void {
@@ -343,9 +345,13 @@ export class TxnLog {
       return;
     }
     file.close((error) => {
-      if (error !== undefined) this.#fail(error);
+      this.#goesOn(error);
       done?.();
     });
+  }
+
+  #spare(): LogBatch {
+    return this.#spares.pop() ?? new LogBatch();
   }
 
   #batch(): LogBatch {
