@@ -1,3 +1,12 @@
+/**
+ * What is held on the strength of the session: locks, leases, leaderships. A claim ends at a
+ * deadline that is compared with the clocks whenever anybody asks, and before anything is sent or
+ * handed out, so that a process which was stopped learns of its loss before it can act on it
+ * (recipes A.4, CL-13, CL-14).
+ */
+import { setMaxListeners } from "node:events";
+import { ZooKeeperError } from "./errors.ts";
+import type { SessionIdentity } from "./session.ts";
 
 /**
  * When a claim (a lock, a lease, a leadership) is given up:
@@ -39,3 +48,114 @@ export interface Claim {
   release(): void;
 }
 
+/** What a claim asks of the session it hangs on. */
+export interface ClaimKeeper {
+  /** Compares all deadlines with the clocks now. */
+  checkDeadlines(): void;
+  readonly isConnected: boolean;
+}
+
+/** One claim. The session tells it of the events that its policy names. */
+export class HeldClaim implements Claim {
+  readonly nodePath: string;
+  readonly policy: OwnershipPolicy;
+  readonly identity: SessionIdentity;
+  readonly #keeper: ClaimKeeper;
+  readonly #registry: Claims;
+  readonly #controller = new AbortController();
+  #ended: "no" | "lost" | "released" = "no";
+
+  constructor(
+    nodePath: string,
+    policy: OwnershipPolicy,
+    identity: SessionIdentity,
+    keeper: ClaimKeeper,
+    registry: Claims,
+  ) {
+    this.nodePath = nodePath;
+    this.policy = policy;
+    this.identity = identity;
+    this.#keeper = keeper;
+    this.#registry = registry;
+    // However much work under a lock listens to it: that is no leak.
+    setMaxListeners(0, this.#controller.signal);
+  }
+
+  get sessionId(): bigint {
+    return this.identity.id;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get state(): ClaimState {
+    if (this.#ended === "no") this.#keeper.checkDeadlines();
+    if (this.#ended !== "no") return this.#ended;
+    return this.#keeper.isConnected ? "held" : "uncertain";
+  }
+
+  isHeld(): boolean {
+    const state = this.state;
+    return state === "held" || state === "uncertain";
+  }
+
+  lose(reason: unknown): void {
+    if (this.#ended !== "no") return;
+    this.#ended = "lost";
+    this.#registry.remove(this);
+    this.#controller.abort(reason);
+  }
+
+  release(): void {
+    if (this.#ended !== "no") return;
+    this.#ended = "released";
+    this.#registry.remove(this);
+  }
+}
+
+/** The claims of a client that are held now. */
+export class Claims {
+  readonly #held = new Set<HeldClaim>();
+
+  get count(): number {
+    return this.#held.size;
+  }
+
+  /** Whether a claim hangs on the ownership deadline. */
+  get followsDeadline(): boolean {
+    for (const claim of this.#held) if (claim.policy !== "session") return true;
+    return false;
+  }
+
+  add(claim: HeldClaim): void {
+    this.#held.add(claim);
+  }
+
+  remove(claim: HeldClaim): void {
+    this.#held.delete(claim);
+  }
+
+  deadlinePassed(): void {
+    this.#end("the ownership deadline passed", (policy) => policy !== "session");
+  }
+
+  suspended(): void {
+    this.#end("the connection was lost", (policy) => policy === "suspend");
+  }
+
+  sessionLost(): void {
+    this.#end("the session was lost", () => true);
+  }
+
+  closed(): void {
+    this.#end("the client was closed", () => true);
+  }
+
+  #end(why: string, concerns: (policy: OwnershipPolicy) => boolean): void {
+    for (const claim of [...this.#held]) {
+      if (!concerns(claim.policy)) continue;
+      claim.lose(new ZooKeeperError("NotHeld", { path: claim.nodePath, cause: new Error(why) }));
+    }
+  }
+}

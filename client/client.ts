@@ -11,7 +11,7 @@ import type {
 } from "./options.ts";
 import type { Acl, AuthInfo, Stat } from "./records.ts";
 import type { ConnectionState, StateEvent } from "./states.ts";
-import type { WatchEvent, WatchKind } from "./watches.ts";
+import type { WatchEvent, WatchKind, WatchList } from "./watches.ts";
 
 /** What a create made. */
 export interface CreateResult {
@@ -128,8 +128,8 @@ export interface Client extends AsyncDisposable {
    * @throws ZooKeeperError NoNode (not for `exists`); SessionExpired: the session was lost.
    */
   watchOnce(path: string, kind: WatchKind, options?: CallOptions): Promise<WatchEvent>;
-  /** Ends all watches of a kind here: each watcher hears `cancelled`. @throws ZooKeeperError NoWatcher */
-  removeWatches(path: string, kind: WatchKind, options?: CallOptions): Promise<void>;
+  /** Ends all watches of getData and exists, or of getChildren, here: each watcher hears `cancelled`. @throws ZooKeeperError NoWatcher */
+  removeWatches(path: string, list: WatchList, options?: CallOptions): Promise<void>;
 
   /** Gives the session up and opens a new one. */
   resetSession(): void;

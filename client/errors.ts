@@ -78,7 +78,10 @@ export class ZooKeeperError extends Error {
   readonly wireCode: number | undefined;
 
   constructor(code: ZooKeeperErrorCode, details: ErrorDetails = {}) {
-    super(describe(code, details), details.cause === undefined ? undefined : { cause: details.cause });
+    super(
+      describe(code, details),
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
     this.code = code;
     this.path = details.path;
     this.operation = details.operation;
@@ -123,7 +126,8 @@ export function verdictFromWire(wireCode: number): TransactionVerdict {
 }
 
 function describe(code: ZooKeeperErrorCode, details: ErrorDetails): string {
-  const sentence = code in CLIENT_SENTENCES ? clientSentence(code) : errorSentence(code as ErrorName);
+  const sentence =
+    code in CLIENT_SENTENCES ? clientSentence(code) : errorSentence(code as ErrorName);
   const subject = [details.operation, details.path].filter((part) => part !== undefined).join(" ");
   const hint = details.ambiguous === true ? " (it may have taken effect)" : "";
   return `${code}${subject === "" ? "" : ` on ${subject}`}: ${sentence}${hint}`;

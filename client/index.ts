@@ -15,7 +15,13 @@ export {
   ZooKeeperError,
   type ZooKeeperErrorCode,
 } from "./errors.ts";
-export type { Guard, Transaction, TransactionCreateOptions } from "./multi.ts";
+export type { EnsembleProvider } from "./hosts.ts";
+export type {
+  Guard,
+  Transaction,
+  TransactionCreated,
+  TransactionCreateOptions,
+} from "./multi.ts";
 export type {
   CallOptions,
   ClientHost,
@@ -37,5 +43,6 @@ export {
   readAcl,
   type Stat,
 } from "./records.ts";
+export { connect } from "./shell.ts";
 export type { ConnectionState, LossCause, StateEvent } from "./states.ts";
-export type { WatchEvent, Watcher, WatchKind, WatchOutcome } from "./watches.ts";
+export type { WatchEvent, Watcher, WatchKind, WatchList, WatchOutcome } from "./watches.ts";

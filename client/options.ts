@@ -1,6 +1,6 @@
 import type { Host } from "../protocol/host.ts";
-import type { Acl, AuthInfo } from "./records.ts";
 import type { OwnershipPolicy } from "./claims.ts";
+import type { Acl, AuthInfo } from "./records.ts";
 import type { Watcher } from "./watches.ts";
 
 /** What pino has, and what other loggers imitate: an object of details, then a sentence. */

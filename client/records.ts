@@ -49,9 +49,7 @@ export const permissions: {
 } = Perm;
 
 /** Everybody may do everything: what znodes get unless `acl` says otherwise. */
-export const openAcl: readonly Acl[] = [
-  { permissions: Perm.all, scheme: "world", id: "anyone" },
-];
+export const openAcl: readonly Acl[] = [{ permissions: Perm.all, scheme: "world", id: "anyone" }];
 
 /** Everybody may read. */
 export const readAcl: readonly Acl[] = [{ permissions: Perm.read, scheme: "world", id: "anyone" }];
