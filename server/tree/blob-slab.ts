@@ -186,8 +186,8 @@ function sizeClass(size: number): number {
   return LINEAR_CLASSES + (exponent - 10) * 8 + ((size - 1) >>> (exponent - 3)) + 1;
 }
 
-function classBytes(sizeClass: number): number {
-  if (sizeClass <= LINEAR_CLASSES) return sizeClass << UNIT_BITS;
-  const step = sizeClass - LINEAR_CLASSES - 1;
+function classBytes(index: number): number {
+  if (index <= LINEAR_CLASSES) return index << UNIT_BITS;
+  const step = index - LINEAR_CLASSES - 1;
   return ((step & 7) + 9) << ((step >>> 3) + 6);
 }

@@ -230,7 +230,7 @@ export class DataTree {
     const view = this.#records.view(slot);
     const at = this.#records.offset(slot);
     const childCount = view.getInt32(at + Field.childCount);
-    for (let i = Field.czxid; i < Field.cversion; i += 4) writer.int(view.getInt32(at + i));
+    for (let i = 0; i < Field.cversion; i += 4) writer.int(view.getInt32(at + i));
     writer.int(2 * view.getInt32(at + Field.cversion) - childCount);
     writer.int(view.getInt32(at + Field.aversion));
     const high = view.getInt32(at + Field.owner);

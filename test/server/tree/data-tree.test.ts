@@ -55,7 +55,7 @@ function ephemeralsOf(model: TreeModel): Map<string, string[]> {
     const key = wordsHex(stat.ownerHigh, stat.ownerLow);
     found.set(key, [...(found.get(key) ?? []), path].sort());
   }
-  return new Map([...found].sort());
+  return found;
 }
 
 // server-semantics 2.1, 2.2, 2.5, 11; storage ST-14, ST-16
@@ -74,6 +74,6 @@ test("whatever is applied, the tree is what a naive one is, and its digest what 
       expect(mismatches).toEqual([]);
       expectAsModel(tree, history.model);
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
-});
+}, 60_000);

@@ -53,12 +53,12 @@ export class History {
   }
 
   /** The next txn as the log would hold it. */
-  next(step: Step): Buffer {
+  next(choice: Step): Buffer {
     const zxid = ++this.zxid;
     const timeMs = 1_700_000_000_000 + zxid * 7;
-    const sessionLow = 1 + (step.where % 3);
+    const sessionLow = 1 + (choice.where % 3);
     const base = { sessionHigh: SESSION_HIGH, sessionLow, cxid: zxid, zxid, timeMs };
-    const body = this.#body(step, { ...base, type: 0 });
+    const body = this.#body(choice, { ...base, type: 0 });
     const sum = this.model.digest();
     const digest = {
       version: 2,
@@ -71,25 +71,29 @@ export class History {
     return bytes;
   }
 
-  /** Decides what the step means for the model as it is, and applies it there. */
-  #body(step: Step, header: TxnHeader): TxnBody {
-    if (step.kind < 90) return this.#applied(this.#simple(step), header);
-    if (step.kind < 93) {
+  /** Decides what the choice means for the model as it is, and applies it there. */
+  #body(choice: Step, header: TxnHeader): TxnBody {
+    if (choice.kind < 90) return this.#applied(this.#simple(choice), header);
+    if (choice.kind < 93) {
       const { sessionHigh, sessionLow } = header;
       const listed = this.model.ephemeralsOf(sessionHigh, sessionLow);
-      const short = step.name === 0 ? undefined : step.name === 1 ? listed.slice(1) : listed;
+      const short = choice.name === 0 ? undefined : choice.name === 1 ? listed.slice(1) : listed;
       const paths = this.#listsAll ? listed : short;
       return this.#applied({ type: OpCode.closeSession, paths }, header);
     }
-    const count = 1 + (step.size % 5);
+    const count = 1 + (choice.size % 5);
     const parts: TxnBody[] = [];
-    if (step.kind === 99) {
+    if (choice.kind === 99) {
       // The real operations before the error are there, and were never applied.
-      parts.push(this.#simple(step));
+      parts.push(this.#simple(choice));
       parts.push({ type: OpCode.error, err: -101 }, { type: OpCode.error, err: -2 });
     } else {
       for (let i = 0; i < count; i++) {
-        const part = { ...step, kind: (step.kind * 31 + i * 17) % 75, where: step.where + i * 5 };
+        const part = {
+          ...choice,
+          kind: (choice.kind * 31 + i * 17) % 75,
+          where: choice.where + i * 5,
+        };
         parts.push(this.#applied(this.#simple(part), header));
       }
     }

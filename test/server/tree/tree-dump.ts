@@ -46,7 +46,7 @@ export function dumpTree(tree: DataTree): Dump {
     znodes,
     sessions,
     ephemerals: new Map(
-      [...tree.ephemerals.sessions()].sort().map((key) => [key, texts(tree.ephemerals.of(key))]),
+      [...tree.ephemerals.sessions()].map((key) => [key, texts(tree.ephemerals.of(key))]),
     ),
     containers: texts(tree.containers),
     ttls: texts(tree.ttls),

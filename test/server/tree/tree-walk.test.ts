@@ -74,9 +74,9 @@ test("a walk meets whatever lives throughout once, nothing twice, and parents fi
         seen.add(path);
       }
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
-});
+}, 60_000);
 
 // storage F-1, F-3, F-4, F-6, F-7, F-9, F-10
 test("a snapshot taken while the tree changes, and the log after its start, give the tree", () => {
@@ -100,10 +100,10 @@ test("a snapshot taken while the tree changes, and the log after its start, give
       expect(dumpTree(loaded)).toEqual(dumpTree(run.live));
       expect(loaded.lastZxid).toBe(after.length > 0 || run.end > run.start ? run.live.lastZxid : 0);
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
   expect(longest).toBeGreaterThan(50);
-});
+}, 60_000);
 
 test("a walk that is given up costs the tree nothing any more", () => {
   const { live, history } = walkWhileChanging([], []);
