@@ -52,7 +52,7 @@ export function resolveRule(reference: string, ids: readonly string[]): string |
 }
 
 /** Ids are compared in this form: what emphasis, code marks or commas a cell has is no part of it. */
-export function normalRule(id: string): string {
+function normalRule(id: string): string {
   return id
     .replaceAll(/[*`\\]/g, "")
     .replaceAll(",", " ")
