@@ -59,8 +59,7 @@ export class FrameSplitter {
     this.#dispatching = true;
     const at = this.#split(chunk, this.#completeTorn(chunk), chunk.length);
     this.#dispatching = false;
-    if (this.#stopped) this.#forget();
-    else if (at < chunk.length) this.#keep(chunk, at, chunk.length);
+    this.#keepRest(chunk, at);
   }
 
   /**
@@ -79,7 +78,7 @@ export class FrameSplitter {
     this.#dispatching = true;
     this.#start = this.#split(this.#kept, this.#start, this.#end);
     this.#dispatching = false;
-    if (this.#stopped || this.#start === this.#end) this.#forget();
+    this.#forgetSpent();
   }
 
   /** Hands out nothing ever again, not even what the chunk at hand still holds. */
@@ -132,6 +131,11 @@ export class FrameSplitter {
     return false;
   }
 
+  #keepRest(chunk: Buffer, from: number): void {
+    if (this.#stopped) this.#forget();
+    else if (from < chunk.length) this.#keep(chunk, from, chunk.length);
+  }
+
   #keep(chunk: Buffer, from: number, to: number): void {
     const bytes = to - from;
     if (this.#end + bytes > this.#kept.length) this.#makeRoom(bytes);
@@ -148,6 +152,10 @@ export class FrameSplitter {
     this.#kept = target;
     this.#start = 0;
     this.#end = kept;
+  }
+
+  #forgetSpent(): void {
+    if (this.#stopped || this.#start === this.#end) this.#forget();
   }
 
   #forget(): void {

@@ -186,14 +186,14 @@ export function writeTxnBody(writer: Writer, body: TxnBody): void {
 
 // DeleteTxn: ustring path            (delete, deleteContainer)
 
-export interface DeleteTxn {
+interface DeleteTxn {
   readonly type: typeof OpCode.delete | typeof OpCode.deleteContainer;
   readonly path: string | null;
 }
 
 // SetDataTxn: ustring path, buffer data, int version          (setData, reconfig)
 
-export interface SetDataTxn {
+interface SetDataTxn {
   readonly type: typeof OpCode.setData | typeof OpCode.reconfig;
   readonly path: string | null;
   readonly data: Buffer | null;
@@ -202,7 +202,7 @@ export interface SetDataTxn {
 
 // SetACLTxn: ustring path, vector<ACL> acl, int version
 
-export interface SetACLTxn {
+interface SetACLTxn {
   readonly type: typeof OpCode.setACL;
   readonly path: string | null;
   readonly acl: readonly ACL[] | null;
@@ -213,7 +213,7 @@ export interface SetACLTxn {
 // CheckVersionTxn: ustring path, int version
 
 /** Inside a multi only. */
-export interface CheckVersionTxn {
+interface CheckVersionTxn {
   readonly type: typeof OpCode.check;
   readonly path: string | null;
   readonly version: number;
@@ -221,7 +221,7 @@ export interface CheckVersionTxn {
 
 // CreateSessionTxn: int timeOut
 
-export interface CreateSessionTxn {
+interface CreateSessionTxn {
   readonly type: typeof OpCode.createSession;
   readonly timeoutMs: number;
 }
@@ -229,14 +229,14 @@ export interface CreateSessionTxn {
 // ErrorTxn: int err
 
 /** A write that was refused: it changes nothing and takes a zxid. */
-export interface ErrorTxn {
+interface ErrorTxn {
   readonly type: typeof OpCode.error;
   readonly err: number;
 }
 
 // CreateTxn: ustring path, buffer data, vector<ACL> acl, boolean ephemeral, [int parentCVersion]
 
-export interface CreateTxn {
+interface CreateTxn {
   readonly type: typeof OpCode.create | typeof OpCode.create2;
   readonly path: string | null;
   readonly data: Buffer | null;
@@ -268,7 +268,7 @@ function writeCreateTxn(writer: Writer, txn: CreateTxn): void {
 
 // CreateContainerTxn: ustring path, buffer data, vector<ACL> acl, int parentCVersion
 
-export interface CreateContainerTxn {
+interface CreateContainerTxn {
   readonly type: typeof OpCode.createContainer;
   readonly path: string | null;
   readonly data: Buffer | null;
@@ -295,7 +295,7 @@ function writeCreateContainerTxn(writer: Writer, txn: CreateContainerTxn): void 
 
 // CreateTTLTxn: ustring path, buffer data, vector<ACL> acl, int parentCVersion, long ttl
 
-export interface CreateTTLTxn {
+interface CreateTTLTxn {
   readonly type: typeof OpCode.createTTL;
   readonly path: string | null;
   readonly data: Buffer | null;
@@ -325,7 +325,7 @@ function writeCreateTTLTxn(writer: Writer, txn: CreateTTLTxn): void {
 
 // CloseSessionTxn: [vector<ustring> paths2Delete]
 
-export interface CloseSessionTxn {
+interface CloseSessionTxn {
   readonly type: typeof OpCode.closeSession;
   /** The session's ephemerals; undefined in logs before 3.6: what it owns when this is applied. */
   readonly paths: readonly string[] | null | undefined;
@@ -344,7 +344,7 @@ function readCloseSessionTxn(reader: Reader): CloseSessionTxn {
 // SubTxn: int type, buffer body
 
 /** If one of its parts is an ErrorTxn the multi failed, and none of the others is applied. */
-export interface MultiTxn {
+interface MultiTxn {
   readonly type: typeof OpCode.multi;
   readonly txns: readonly TxnBody[];
 }

@@ -91,33 +91,27 @@ function isPing({ bytes }: GoldenFrame): boolean {
   return bytes.readInt32BE(4) === PING_XID;
 }
 
-/** Sends each frame and waits for what it brings: one frame, or the end of the connection. */
+/** Sends each frame and waits for the frame that it brings. */
 async function runRaw(port: number, step: RawStep): Promise<GoldenFrame[]> {
   const socket = connect({ port, host: "127.0.0.1" });
   const frames: GoldenFrame[] = [];
   let received: Buffer = Buffer.alloc(0);
-  let ended = false;
   socket.on("data", (chunk: Buffer) => {
     received = Buffer.concat([received, chunk]);
   });
-  socket.on("end", () => {
-    ended = true;
-  });
-  for (const { body, replies } of step.requests) {
+  for (const body of step.requests) {
     const bytes = framed(Buffer.from(body.replaceAll(/\s/g, ""), "hex"));
     frames.push({ from: "client", bytes });
     socket.write(bytes);
-    for (let i = 0; i < replies; i++) {
-      while (received.length < 4 || received.length < 4 + received.readInt32BE(0)) {
-        if (ended) throw new Error(`${step.name}: the server closed the connection`);
-        await Promise.race([once(socket, "data"), once(socket, "end")]);
-      }
-      const length = 4 + received.readInt32BE(0);
-      frames.push({ from: "server", bytes: received.subarray(0, length) });
-      received = received.subarray(length);
+    while (received.length < 4 || received.length < 4 + received.readInt32BE(0)) {
+      if (socket.readableEnded) throw new Error(`${step.name}: the server closed the connection`);
+      await Promise.race([once(socket, "data"), once(socket, "end")]);
     }
+    const length = 4 + received.readInt32BE(0);
+    frames.push({ from: "server", bytes: received.subarray(0, length) });
+    received = received.subarray(length);
   }
-  if (step.closes && !ended) await once(socket, "end");
+  if (step.closes && !socket.readableEnded) await once(socket, "end");
   socket.destroy();
   return frames;
 }
@@ -133,7 +127,7 @@ async function captureDirectory(): Promise<void> {
     const provenance = await provenanceOf(server);
     const sessions: DirectorySession[] = [];
     const znodes: DirectoryZnode[] = [];
-    let lastZxid = "";
+    let lastZxid: number | undefined;
     await driveJava("directory", server.address, {
       restart: async () => {
         await server.kill();
@@ -143,7 +137,7 @@ async function captureDirectory(): Promise<void> {
         sessions.push({ id: id.padStart(16, "0"), timeoutMs: +timeoutMs }),
       znode: (...fields) => znodes.push(dumpedZnode(fields)),
       dumped: async () => {
-        lastZxid = /Zxid: 0x([0-9a-f]+)/.exec(await server.word("srvr"))?.[1] ?? "";
+        lastZxid = Number(/Zxid: (0x[0-9a-f]+)/.exec(await server.word("srvr"))?.[1]);
         // Nothing may be written between the dump and the end.
         await server.kill();
       },
@@ -157,7 +151,8 @@ async function captureDirectory(): Promise<void> {
       const kept = name.startsWith("log.") ? bytes.subarray(0, endOfRecords(bytes)) : bytes;
       writeFileSync(join(directory, "version-2", name), kept);
     }
-    const head = { ...provenance, lastZxid: Number.parseInt(lastZxid, 16) };
+    if (lastZxid === undefined) throw new Error("the directory was not dumped");
+    const head = { ...provenance, lastZxid };
     writeFileSync(
       join(directory, "contents.jsonl"),
       formatDirectoryContents({ head, sessions, znodes }),
@@ -228,12 +223,12 @@ async function driveJava(mode: string, address: string, lines: Lines): Promise<v
   const classes = mkdtempSync(join(tmpdir(), "quorate-golden-"));
   try {
     const compiler = spawn(
-      "javac",
+      "/usr/bin/javac",
       ["-proc:none", "-cp", javaClassPath(), "-d", classes, join(HERE, "Golden.java")],
       { stdio: "inherit" },
     );
-    const [failed] = await once(compiler, "exit");
-    if (failed !== 0) throw new Error("Golden.java does not compile");
+    await once(compiler, "exit");
+    if (compiler.exitCode !== 0) throw new Error("Golden.java does not compile");
     const java = spawn("/usr/bin/java", [
       "-Dfile.encoding=UTF-8",
       "-Dorg.slf4j.simpleLogger.defaultLogLevel=off",
@@ -259,8 +254,8 @@ async function followLines(java: ChildProcessWithoutNullStreams, lines: Lines): 
     await handle(...fields);
     if (AWAITED.has(word)) java.stdin.write("\n");
   }
-  const [code] = await exited;
-  if (code !== 0) throw new Error(`Golden.java ended with ${code}`);
+  await exited;
+  if (java.exitCode !== 0) throw new Error(`Golden.java ended with ${java.exitCode}`);
 }
 
 await main();

@@ -400,15 +400,10 @@ test("setWatches, setWatches2: after the credentials, with all that was seen", (
     header: { type: OpCode.setWatches },
     body: { dataWatches: ["/w"], existWatches: ["/x"], childWatches: ["/"] },
   });
-  expect(said("setWatches2")).toContainEqual(
-    expect.objectContaining({
-      header: expect.objectContaining({ type: OpCode.setWatches2 }),
-      body: expect.objectContaining({
-        persistentWatches: ["/w"],
-        persistentRecursiveWatches: ["/a"],
-      }),
-    }),
-  );
+  expect(said("setWatches2")[3]).toMatchObject({
+    header: { type: OpCode.setWatches2 },
+    body: { persistentWatches: ["/w"], persistentRecursiveWatches: ["/a"] },
+  });
   expect(said("setWatches-xid").at(-1)).toMatchObject({ header: { xid: -8, err: 0 } });
 });
 
@@ -423,11 +418,7 @@ test("checkWatches, removeWatches: a path and a kind, answered by a header alone
 // client-protocol 6/-11 closeSession
 test("closeSession: a header each way, and the session's ephemerals are gone", () => {
   const closing = said("closeSession");
-  expect(closing[0]).toEqual({
-    kind: "request",
-    header: { xid: expect.any(Number), type: OpCode.closeSession },
-    body: undefined,
-  });
+  expect(closing[0]).toMatchObject({ kind: "request", header: { type: OpCode.closeSession } });
   expect(closing.at(-1)).toMatchObject({ kind: "reply", header: { err: 0 }, body: undefined });
 });
 
@@ -450,6 +441,7 @@ describe("a refusal is its code and nothing else", () => {
     ["checkWatches-NoWatcher", -121],
     ["removeWatches-NoWatcher", -121],
     ["removeWatches-MarshallingError", -5],
+    ["setWatches-null", -5],
     ["unknown-operation", -6],
   ] as const) {
     test(step, () => {

@@ -12,7 +12,7 @@ export interface DirectoryContents {
   readonly znodes: readonly DirectoryZnode[];
 }
 
-export interface DirectoryHead {
+interface DirectoryHead {
   readonly release: string;
   /** The day, as 2026-11-22. */
   readonly captured: string;

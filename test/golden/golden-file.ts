@@ -45,7 +45,7 @@ function hexLine(bytes: Buffer): string {
   return `${words.padEnd(HEX_WIDTH)}  ${text}`;
 }
 
-export function parseGolden(text: string): Golden {
+function parseGolden(text: string): Golden {
   const provenance = new Map<string, string>();
   const frames: GoldenFrame[] = [];
   const [head, ...blocks] = text.trimEnd().split("\n\n");

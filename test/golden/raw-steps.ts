@@ -3,30 +3,21 @@
 
 export interface RawStep {
   readonly name: string;
-  readonly requests: readonly RawRequest[];
+  /** Frames behind their lengths, in hexadecimal; each brings one frame. */
+  readonly requests: readonly string[];
   /** The server closes the connection in the end. */
   readonly closes: boolean;
-}
-
-interface RawRequest {
-  /** The frame behind its length, in hexadecimal. */
-  readonly body: string;
-  /** How many frames it brings. */
-  readonly replies: number;
 }
 
 const NO_PASSWORD = "00000010 00000000000000000000000000000000";
 
 /** version 0, lastZxidSeen 0, 8 s, no session, 16 zero bytes, read-only not wanted */
-const CONNECT: RawRequest = {
-  body: `00000000 0000000000000000 00001f40 0000000000000000 ${NO_PASSWORD} 00`,
-  replies: 1,
-};
+const CONNECT = `00000000 0000000000000000 00001f40 0000000000000000 ${NO_PASSWORD} 00`;
 
 function afterConnect(name: string, ...bodies: readonly string[]): RawStep {
   return {
     name,
-    requests: [CONNECT, ...bodies.map((body) => ({ body, replies: 1 }))],
+    requests: [CONNECT, ...bodies],
     closes: false,
   };
 }
@@ -34,23 +25,18 @@ function afterConnect(name: string, ...bodies: readonly string[]): RawStep {
 export const rawSteps: readonly RawStep[] = [
   {
     name: "connect-without-readOnly",
-    requests: [{ body: CONNECT.body.slice(0, -3), replies: 1 }],
+    requests: [CONNECT.slice(0, -" 00".length)],
     closes: false,
   },
   {
     name: "connect-password-null",
-    requests: [{ body: `${"00".repeat(16)} 0000000000000000 ffffffff 00`, replies: 1 }],
+    requests: [`${"00".repeat(16)} 0000000000000000 ffffffff 00`],
     closes: false,
   },
   {
     // A session that never was.
     name: "connect-unknown-session",
-    requests: [
-      {
-        body: `00000000 0000000000000000 00001f40 0123456789abcdef ${NO_PASSWORD} 00`,
-        replies: 1,
-      },
-    ],
+    requests: [`00000000 0000000000000000 00001f40 0123456789abcdef ${NO_PASSWORD} 00`],
     closes: true,
   },
   // kazoo sends null for an empty string.
@@ -67,8 +53,9 @@ export const rawSteps: readonly RawStep[] = [
     ...afterConnect("auth-AuthFailed", "fffffffc 00000064 00000000 000000046e6f6e65 ffffffff"),
     closes: true,
   },
-  // The C client's way, with no watch at all, and with lists that are null.
+  // The C client's way, with no watch at all; then with lists that are null.
   afterConnect("setWatches-xid", "fffffff8 00000065 0000000000000000 00000000 00000000 00000000"),
+  afterConnect("setWatches-null", "fffffff8 00000065 0000000000000000 ffffffff ffffffff ffffffff"),
   afterConnect("checkWatches-NoWatcher", "00000001 00000011 000000022f61 00000002"),
   afterConnect("removeWatches-MarshallingError", "00000001 00000012 000000022f61 00000063"),
   afterConnect("getData-MarshallingError", "00000001 00000004 7fffffff"),

@@ -81,7 +81,14 @@ test("a failed operation has its code in its header and again behind it", () => 
     { type: OpCode.error, err: -2 },
   ]);
   expect(writer.written().toString("hex")).toBe(
-    `ffffffff000000000000000000${"ffffffff00ffffff99ffffff99"}${"ffffffff00fffffffefffffffe"}ffffffff01ffffffff`,
+    [
+      "ffffffff 00 00000000 00000000",
+      "ffffffff 00 ffffff99 ffffff99",
+      "ffffffff 00 fffffffe fffffffe",
+      "ffffffff 01 ffffffff",
+    ]
+      .join("")
+      .replaceAll(" ", ""),
   );
 });
 

@@ -5,7 +5,7 @@ import * as proto from "../../protocol/proto.ts";
 import { acls, buffer, int, long, stat, strings, ustring } from "./arbitraries.ts";
 import { codecLaws } from "./codec-laws.ts";
 
-const readOnly = fc.constantFrom(undefined, false, true);
+const readOnlyFlag = fc.constantFrom(undefined, false, true);
 
 // client-protocol 3.2/protocolVersion, 3.2/lastZxidSeen, 3.2/timeOut, 3.2/sessionId, 3.2/passwd, 3.2/readOnly
 describe("ConnectRequest", () => {
@@ -17,7 +17,7 @@ describe("ConnectRequest", () => {
       sessionHigh: int,
       sessionLow: int,
       password: buffer,
-      readOnly,
+      readOnly: readOnlyFlag,
     }),
     read: proto.readConnectRequest,
     write: proto.writeConnectRequest,
@@ -34,7 +34,7 @@ describe("ConnectResponse", () => {
       sessionHigh: int,
       sessionLow: int,
       password: buffer,
-      readOnly,
+      readOnly: readOnlyFlag,
     }),
     read: proto.readConnectResponse,
     write: proto.writeConnectResponse,

@@ -20,7 +20,7 @@ import {
 import { acls, buffer, int, long, text, ustring } from "./arbitraries.ts";
 import { codecLaws } from "./codec-laws.ts";
 
-const paths = fc.oneof(
+const closeList = fc.oneof(
   fc.constantFrom(undefined, null),
   fc.array(
     text.map((name) => `/${name}`),
@@ -49,7 +49,7 @@ const part: fc.Arbitrary<TxnBody> = fc.oneof(
   fc.record({ type: fc.constant(OpCode.setACL), path: ustring, acl: acls, version: int }),
   fc.record({ type: fc.constant(OpCode.check), path: ustring, version: int }),
   fc.record({ type: fc.constant(OpCode.createSession), timeoutMs: int }),
-  fc.record({ type: fc.constant(OpCode.closeSession), paths }),
+  fc.record({ type: fc.constant(OpCode.closeSession), paths: closeList }),
   fc.record({ type: fc.constant(OpCode.error), err: int }),
 );
 
