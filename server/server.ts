@@ -261,7 +261,10 @@ export class Server {
     parts.port.open((error, port) => {
       if (this.#state !== "starting") return;
       if (error !== undefined) {
-        this.#fail(ExitCode.unexpected, `cannot listen on port ${this.#config.clientPort}: ${error.message}`);
+        this.#fail(
+          ExitCode.unexpected,
+          `cannot listen on port ${this.#config.clientPort}: ${error.message}`,
+        );
         return;
       }
       this.#state = "serving";
@@ -323,7 +326,8 @@ export class Server {
 
   #refuse(error: unknown): void {
     if (error instanceof RecoveryError) {
-      const exitCode = error.code === "MissingDirectory" ? ExitCode.dataDirectory : ExitCode.storage;
+      const exitCode =
+        error.code === "MissingDirectory" ? ExitCode.dataDirectory : ExitCode.storage;
       this.#fail(error.code === "Misplaced" ? ExitCode.config : exitCode, error.message);
     } else if (isHostError(error)) {
       this.#fail(ExitCode.dataDirectory, `the data directory cannot be used: ${error.message}`);

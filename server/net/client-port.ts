@@ -2,14 +2,7 @@
  * The port that clients connect to: who is let in, how long a silent connection stays, and the
  * end of each turn, when every connection that has something to send writes once.
  */
-import type {
-  Clock,
-  HostError,
-  Link,
-  Listener,
-  Network,
-  Timer,
-} from "../../protocol/host.ts";
+import type { Clock, HostError, Link, Listener, Network, Timer } from "../../protocol/host.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { ExpiryQueue } from "../session/expiry.ts";

@@ -7,8 +7,9 @@
  * Replies and events of a turn gather in one buffer and leave in one write at its end. A peer that
  * does not take what it asked for is not read any further, and cut off when it owes too much.
  */
-import type { Clock, HostError, Link, LinkHandlers } from "../../protocol/host.ts";
+
 import { FrameSplitter } from "../../protocol/frames.ts";
+import type { Clock, HostError, Link, LinkHandlers } from "../../protocol/host.ts";
 import { JuteError, Reader, Writer } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import { PASSWORD_BYTES, sessionPassword } from "../../protocol/password.ts";
@@ -388,9 +389,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     if (this.#state !== "open" && this.#state !== "attaching") return;
     const unsent = this.out.length + (this.#blocked ? this.link.pendingBytes : 0);
     const mustPause =
-      this.#held ||
-      unsent > UNSENT_PAUSE_BYTES ||
-      this.waiting.size > WAITING_PAUSE_BYTES;
+      this.#held || unsent > UNSENT_PAUSE_BYTES || this.waiting.size > WAITING_PAUSE_BYTES;
     if (mustPause === this.#paused) return;
     this.#paused = mustPause;
     if (mustPause) {

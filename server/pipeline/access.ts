@@ -50,7 +50,10 @@ export function maskDigests(acl: readonly ACL[]): ACL[] {
   return acl.map(({ perms, id }) => {
     if (id.scheme !== "digest" || id.id === null) return { perms, id };
     const colon = id.id.indexOf(":");
-    return { perms, id: { scheme: "digest", id: `${colon < 0 ? id.id : id.id.slice(0, colon)}:x` } };
+    return {
+      perms,
+      id: { scheme: "digest", id: `${colon < 0 ? id.id : id.id.slice(0, colon)}:x` },
+    };
   });
 }
 

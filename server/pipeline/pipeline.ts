@@ -279,11 +279,7 @@ export class Pipeline {
     this.#enqueue(type, xid, zxid, session, requester);
   }
 
-  #closeSession(
-    session: Session<Requester>,
-    xid: number,
-    requester: Requester | undefined,
-  ): void {
+  #closeSession(session: Session<Requester>, xid: number, requester: Requester | undefined): void {
     const zxid = this.#prep.closeSession(session.high, session.low, xid);
     this.#enqueue(OpCode.closeSession, xid, zxid, session, requester);
   }

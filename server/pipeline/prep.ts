@@ -102,7 +102,8 @@ export class Prep {
     const body = writer.length;
     let code: number;
     try {
-      code = type === OpCode.multi ? this.#multi(reader, writer) : this.#single(type, reader, writer);
+      code =
+        type === OpCode.multi ? this.#multi(reader, writer) : this.#single(type, reader, writer);
     } catch (error) {
       if (!(error instanceof JuteError)) throw error;
       code = ErrorCode.MarshallingError;
@@ -322,8 +323,7 @@ export class Prep {
     znode.version = nextVersion(znode.version);
     znode.mzxid = this.#zxid;
     znode.mtime = this.#timeMs;
-    const pathCrc =
-      path === "/" ? 0 : crc32(frame, operation.pathStart, operation.pathEnd);
+    const pathCrc = path === "/" ? 0 : crc32(frame, operation.pathStart, operation.pathEnd);
     znode.contentCrc = contentCrc(pathCrc, frame, operation);
     this.#changes.settle(znode);
     copyPath(writer, frame, operation);
@@ -450,9 +450,7 @@ function hasPathForm(path: string): boolean {
 
 /** The counter of creates under the parent, as ten characters; a sign counts among them. */
 function sequenceSuffix(counter: number): string {
-  return counter < 0
-    ? `-${String(-counter).padStart(9, "0")}`
-    : String(counter).padStart(10, "0");
+  return counter < 0 ? `-${String(-counter).padStart(9, "0")}` : String(counter).padStart(10, "0");
 }
 
 /** -1 matches any version. */

@@ -67,7 +67,7 @@ export class Sessions<H extends SessionHolder> {
     // (serverId << 56) | ((millis << 24) >>> 8): the low 40 bits of the clock above 16 bits of
     // counter (client-protocol 3.6). The wall clock, so that a restart does not meet old ids.
     const millis = clock.wallMs() % 2 ** 40;
-    this.#nextHigh = ((serverId << 24) | Math.floor(millis / 2 ** 16)) | 0;
+    this.#nextHigh = (serverId << 24) | Math.floor(millis / 2 ** 16) | 0;
     this.#nextLow = ((millis % 2 ** 16) << 16) | 0;
     // A server that was stopped for long finds a deadline passed and requests waiting in its
     // sockets. What waits there is read first: the timer only asks for the end of the turn.
