@@ -5,7 +5,7 @@
  * (recipes A.4, CL-13, CL-14).
  */
 import { setMaxListeners } from "node:events";
-import { ZooKeeperError } from "./errors.ts";
+import { ZooKeeperError, type ZooKeeperErrorCode } from "./errors.ts";
 import type { SessionIdentity } from "./session.ts";
 
 /**
@@ -37,7 +37,10 @@ export interface Claim {
   /** The znode that stands for the claim. */
   readonly nodePath: string;
   readonly sessionId: bigint;
-  /** Fires when ownership can no longer be assumed; `reason` is a ZooKeeperError, or `lose`'s. */
+  /**
+   * Fires when ownership can no longer be assumed. `reason` is a ZooKeeperError: `NotHeld` at the
+   * deadline, `ConnectionLoss`, `SessionExpired`, `Closed`; or what `lose` was given.
+   */
   readonly signal: AbortSignal;
   readonly state: ClaimState;
   /** Looks at the clocks now: true after no stall, whatever timers have or have not run. */
@@ -137,25 +140,24 @@ export class Claims {
   }
 
   deadlinePassed(): void {
-    this.#end("the ownership deadline passed", (policy) => policy !== "session");
+    this.#end("NotHeld", (policy) => policy !== "session");
   }
 
   suspended(): void {
-    this.#end("the connection was lost", (policy) => policy === "suspend");
+    this.#end("ConnectionLoss", (policy) => policy === "suspend");
   }
 
   sessionLost(): void {
-    this.#end("the session was lost", () => true);
+    this.#end("SessionExpired", () => true);
   }
 
   closed(): void {
-    this.#end("the client was closed", () => true);
+    this.#end("Closed", () => true);
   }
 
-  #end(why: string, concerns: (policy: OwnershipPolicy) => boolean): void {
+  #end(why: ZooKeeperErrorCode, concerns: (policy: OwnershipPolicy) => boolean): void {
     for (const claim of [...this.#held]) {
-      if (!concerns(claim.policy)) continue;
-      claim.lose(new ZooKeeperError("NotHeld", { path: claim.nodePath, cause: new Error(why) }));
+      if (concerns(claim.policy)) claim.lose(new ZooKeeperError(why, { path: claim.nodePath }));
     }
   }
 }
