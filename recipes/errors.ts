@@ -18,6 +18,8 @@ export type RecipeErrorCode = keyof typeof SENTENCES;
 export type LossReason =
   /** The ownership deadline passed: the session may be over on the server's clock. */
   | "deadline"
+  /** The connection was lost, and the client's `ownership` is `suspend`. */
+  | "suspended"
   /** The client gave up the session, or the server said that it had ended. */
   | "session-lost"
   /** Somebody deleted the claim's znode. */

@@ -185,12 +185,7 @@ export class ClaimHandle implements OwnedHandle {
   #lossError(): RecipeError {
     const cause: unknown = this.#claim.signal.reason;
     if (cause instanceof RecipeError) return cause;
-    return new RecipeError("LockLost", { path: this.path, reason: this.#lossReason(cause), cause });
-  }
-
-  #lossReason(cause: unknown): LossReason {
-    if (this.#client.closed.aborted) return "client-closed";
-    return isZooKeeperError(cause, "SessionExpired") ? "session-lost" : "deadline";
+    return new RecipeError("LockLost", { path: this.path, reason: lossReason(cause), cause });
   }
 
   /** An operator who deletes our znode ends the claim: others are let in from that moment. */
@@ -223,6 +218,12 @@ export class ClaimHandle implements OwnedHandle {
       new RecipeError("LockLost", { path: this.path, reason: "node-deleted", cause }),
     );
   }
+}
+
+function lossReason(cause: unknown): LossReason {
+  if (isZooKeeperError(cause, "SessionExpired")) return "session-lost";
+  if (isZooKeeperError(cause, "Closed")) return "client-closed";
+  return isZooKeeperError(cause, "ConnectionLoss") ? "suspended" : "deadline";
 }
 
 /** What may go away when the same is asked again. */

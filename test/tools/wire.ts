@@ -12,6 +12,7 @@ export interface SeenRequest {
 }
 
 const PATH_AT = 8;
+const CODE_AT = 12;
 
 /** The request in a passage towards the server, or undefined. */
 export function requestIn({ direction, frame }: Passage): SeenRequest | undefined {
@@ -19,13 +20,20 @@ export function requestIn({ direction, frame }: Passage): SeenRequest | undefine
   return { xid: frame.readInt32BE(0), opcode: frame.readInt32BE(4), path: pathOf(frame) };
 }
 
-/** The xid of a reply, also of a notification (-1), or undefined. A handshake reads as 0. */
-export function replyXid({ direction, frame }: Passage): number | undefined {
-  return direction === "down" ? frame.readInt32BE(0) : undefined;
+/** A reply's head. A handshake's reads as xid 0. */
+export interface SeenReply {
+  readonly xid: number;
+  readonly code: number;
+}
+
+/** The reply, or the notification (xid -1), in a passage towards the client, or undefined. */
+export function replyIn({ direction, frame }: Passage): SeenReply | undefined {
+  if (direction !== "down") return undefined;
+  return { xid: frame.readInt32BE(0), code: frame.readInt32BE(CODE_AT) };
 }
 
 export function isNotification(passage: Passage): boolean {
-  return replyXid(passage) === Xid.notification;
+  return replyIn(passage)?.xid === Xid.notification;
 }
 
 export function isCreate(request: SeenRequest): boolean {
