@@ -65,6 +65,15 @@ export function wordsHex(high: number, low: number): string {
   return hexWords.toString("hex");
 }
 
+/** The words of a key that `wordsHex` made. */
+export function keyHighWord(key: string): number {
+  return Number.parseInt(key.slice(0, 8), 16) | 0;
+}
+
+export function keyLowWord(key: string): number {
+  return Number.parseInt(key.slice(8), 16) | 0;
+}
+
 /** A session id as logs and four-letter words print it: 0x, no leading zeros. */
 export function sessionHex(high: number, low: number): string {
   return `0x${BigInt.asUintN(64, wordsToBigInt(high, low)).toString(16)}`;
