@@ -99,7 +99,7 @@ export class Calls {
     const answer = new Promise<R>((resolve, reject) => {
       const aborted = (): void => {
         if (request !== undefined) this.session.abandon(request);
-        reject(signal?.reason);
+        reject(signal?.reason as Error);
       };
       request = this.session.submit(
         operation,

@@ -84,6 +84,10 @@ export class Connection {
     });
   }
 
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   get isCongested(): boolean {
     return this.#congested;
   }

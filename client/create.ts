@@ -67,7 +67,7 @@ export class Creator {
       parents: options.parents ?? false,
       budget: this.#calls.budget(options),
     };
-    if (options.protect === true) return await this.#createProtected(path, plan);
+    if (options.protect === true) return this.#createProtected(path, plan);
     const { answer, request } = await this.#createOnce(path, plan);
     return this.#result(answer, request);
   }

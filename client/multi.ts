@@ -62,12 +62,7 @@ export class TransactionBuilder<R extends readonly unknown[]> implements Transac
   readonly #steps: readonly Step[];
   readonly #guard: Guard | undefined;
 
-  constructor(
-    calls: Calls,
-    acl: readonly Acl[],
-    steps: readonly Step[] = [],
-    guard: Guard | undefined = undefined,
-  ) {
+  constructor(calls: Calls, acl: readonly Acl[], steps: readonly Step[] = [], guard?: Guard) {
     this.#calls = calls;
     this.#acl = acl;
     this.#steps = steps;

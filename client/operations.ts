@@ -55,6 +55,13 @@ export interface Operation<A, R> {
   read(reader: Reader): R;
 }
 
+/** The record of an operation, in memory of its own. */
+export function encode<A, R>(operation: Operation<A, R>, args: A, scratch: Writer): Buffer {
+  scratch.clear();
+  operation.write(scratch, args);
+  return Buffer.from(scratch.written());
+}
+
 const nothing = (): void => {};
 
 export const getData: Operation<WatchableRequest, { data: Buffer | null; stat: Stat }> = {

@@ -9,21 +9,21 @@
  * before anything is sent, handed out or answered.
  */
 import type { Address, Timer } from "../protocol/host.ts";
-import { JuteError, type Reader, Writer } from "../protocol/jute.ts";
-import { EventType, OpCode, Xid } from "../protocol/opcodes.ts";
-import { type ConnectResponse, readWatcherEvent, writeAuthPacket } from "../protocol/proto.ts";
+import { Writer } from "../protocol/jute.ts";
+import type { ConnectResponse } from "../protocol/proto.ts";
 import { wordsToBigInt } from "../protocol/zxid.ts";
-import { type Credential, Credentials, settleCredential } from "./auth.ts";
+import { Attachment, type AttachmentContext, ignoreOutcome } from "./attachment.ts";
+import { Credentials } from "./auth.ts";
 import { type Claim, type ClaimKeeper, Claims, HeldClaim, type HoldOptions } from "./claims.ts";
-import type { Connection, ConnectionHandlers } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { Connector, type ConnectorEvents, type ConnectorGoal } from "./connector.ts";
-import { errorFromWire, ZooKeeperError } from "./errors.ts";
+import { ZooKeeperError } from "./errors.ts";
 import type { Hosts } from "./hosts.ts";
 import { leftMs, type Moment, momentOf } from "./moments.ts";
-import type { Operation } from "./operations.ts";
 import * as operations from "./operations.ts";
 import type { ClientHost } from "./options.ts";
 import { OwnershipDeadline } from "./ownership-deadline.ts";
+import { ReadWriteSearch, type ReadWriteSearchEvents } from "./read-write-search.ts";
 import type { AuthInfo } from "./records.ts";
 import { Request, Requests, type Settle } from "./requests.ts";
 import type { SessionSettings } from "./settings.ts";
@@ -69,21 +69,11 @@ export interface SubmitOptions {
   readonly registration?: WatchRegistration | undefined;
 }
 
-/** Of a session timeout: without a byte for so long the connection is given up. */
-const SILENCE_SHARE = 2 / 3;
-
-/** Of a session timeout, between two pings or two proofs. */
-const PING_SHARE = 1 / 3;
-const PING_MAX_MS = 10_000;
-
 /** Of a session timeout: a timer that is later than this means that the event loop stood still. */
 const STALL_SHARE = 1 / 10;
 
 /** After a stall, how long the bytes that came meanwhile have before silence is concluded. */
 const STALL_GRACE_MS = 1;
-
-/** What is written to a link at a time. */
-const FLUSH_MAX_BYTES = 256 * 1024;
 
 /** The longest delay a timer takes; it is armed again for the rest. */
 const TIMER_MAX_MS = 0x7fff_ffff;
@@ -93,7 +83,7 @@ const SAFE_TICKS = 6;
 
 const NOTHING = Buffer.alloc(0);
 
-export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
+export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadWriteSearchEvents {
   readonly #host: ClientHost;
   readonly #settings: SessionSettings;
   readonly #observer: SessionObserver;
@@ -102,24 +92,25 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
   readonly #watches: Watches = new Watches(this);
   readonly #claims = new Claims();
   readonly #credentials = new Credentials();
-  readonly #connector: Connector;
   readonly #deadline: OwnershipDeadline;
+  readonly #connector: Connector;
+  readonly #search: ReadWriteSearch;
+  readonly #context: AttachmentContext;
   readonly #scratch = new Writer();
 
   /** Invariant: undefined before the first connection, and from a loss to the next session. */
   #identity: SessionIdentity | undefined;
-  /** Invariant: set only while the server of `#identity` is attached. */
-  #connection: Connection | undefined;
-  /** As of the last reply that had one. */
+  /** The server that serves `#identity`. Invariant: undefined while the connector searches. */
+  #attached: Attachment | undefined;
+  /** As of the last attachment. */
   #lastZxid = 0;
-  /** The last byte of this session's server. */
   #heardAt: Moment;
-  #lastSentMs = 0;
-  #lastProofMs = 0;
-  /** Pings on the wire. Invariant: in the order they were sent. */
-  #pings: Moment[] = [];
+  /** A server without a quorum was left for one that said it has one: no loss until it fails. */
+  #switching = false;
   /** Those who wait for a claim, and want the session proved. */
   #provers = 0;
+  /** The session timeout that was warned of. */
+  #warnedOfMs = 0;
 
   #life: "open" | "closing" | "closed" = "open";
   #closeByMs = Number.POSITIVE_INFINITY;
@@ -131,8 +122,6 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
   #graceGiven = false;
   /** Not later than the first deadline of a request. */
   #requestsDueMs = Number.POSITIVE_INFINITY;
-  #flushAsked = false;
-  readonly #flush: () => void = () => this.#endOfTurn();
 
   constructor(
     host: ClientHost,
@@ -148,6 +137,8 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
     this.#requests = new Requests(settings);
     this.#deadline = new OwnershipDeadline(host.clock);
     this.#connector = new Connector(host, hosts, settings, this);
+    this.#search = new ReadWriteSearch(host, hosts, this);
+    this.#context = this.#contextOfAttachments();
     this.#heardAt = momentOf(host.clock);
     for (const info of auth) this.#credentials.add(info, undefined);
   }
@@ -192,7 +183,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
    * called once, possibly before this returns.
    */
   submit<A, R>(
-    operation: Operation<A, R>,
+    operation: operations.Operation<A, R>,
     args: A,
     options: SubmitOptions,
     settle: Settle<R>,
@@ -201,7 +192,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
     const timeoutMs = options.timeoutMs ?? this.#settings.operationTimeoutMs;
     const deadlineMs = this.#host.clock.nowMs() + timeoutMs;
     const { registration } = options;
-    const body = this.#encode(operation, args);
+    const body = operations.encode(operation, args, this.#scratch);
     const settled: Settle<R> =
       registration === undefined
         ? settle
@@ -218,7 +209,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
     } else if (this.#requests.submit(request)) {
       this.#requestsDueMs = Math.min(this.#requestsDueMs, deadlineMs);
       this.#arm();
-      this.#askFlush();
+      this.#attached?.askFlush();
     } else {
       request.failLocally("Backpressure");
     }
@@ -250,9 +241,8 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
     const credential = this.#credentials.add(info, settle);
     if (credential === undefined) {
       settle(new ZooKeeperError("Backpressure", { operation: "addAuth" }));
-    } else if (this.#connection !== undefined) {
-      this.#sendCredential(this.#connection, credential);
-      this.#askFlush();
+    } else {
+      this.#attached?.sendCredential(credential);
     }
   }
 
@@ -261,9 +251,9 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
   checkDeadlines(): void {
     if (this.#claims.count > 0 && this.#deadline.remainingMs() <= 0) this.#claims.deadlinePassed();
     const identity = this.#identity;
-    if (identity === undefined || this.#connection !== undefined) return;
-    const spanMs = identity.timeoutMs * this.#settings.lostFactor;
-    if (leftMs(this.#host.clock, this.#heardAt, spanMs) <= 0) this.#loseSession("local-clock");
+    if (identity === undefined || this.#attached !== undefined) return;
+    const leftOfSessionMs = leftMs(this.#host.clock, this.#heardAt, this.#lostSpanMs(identity));
+    if (leftOfSessionMs <= 0) this.#loseSession("local-clock");
   }
 
   ownershipRemainingMs(): number {
@@ -276,7 +266,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
     const identity = this.#identity;
     const assured =
       identity !== undefined &&
-      this.#connection !== undefined &&
+      this.#attached !== undefined &&
       this.#life === "open" &&
       (options.sessionId ?? identity.id) === identity.id &&
       this.#deadline.remainingMs() > 0;
@@ -284,7 +274,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
     const policy = options.ownership ?? this.#settings.ownership;
     const claim = new HeldClaim(nodePath, policy, identity, this, this.#claims);
     this.#claims.add(claim);
-    this.#prove();
+    this.#attached?.prove();
     this.#arm();
     return claim;
   }
@@ -292,7 +282,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
   /** Proves the session until the returned function is called. */
   keepProving(): () => void {
     this.#provers++;
-    this.#prove();
+    this.#attached?.prove();
     this.#arm();
     let ended = false;
     return () => {
@@ -300,20 +290,6 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
       ended = true;
       this.#provers--;
     };
-  }
-
-  get #isProving(): boolean {
-    if (this.#states.state === "read-only") return false;
-    return this.#provers > 0 || this.#claims.followsDeadline;
-  }
-
-  /** Sends a proof if the last one is old. */
-  #prove(): void {
-    const connection = this.#connection;
-    if (connection === undefined || !this.#isProving || this.#life !== "open") return;
-    if (this.#host.clock.nowMs() < this.#lastProofMs + this.#pingIntervalMs) return;
-    this.#sendOwn(connection, operations.heartbeat, "/", ignoreOutcome);
-    this.#lastProofMs = this.#lastSentMs;
   }
 
   // The life of a session.
@@ -338,21 +314,22 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
     this.#observer.closing();
     for (const request of this.#requests.drainWaiting()) request.failLocally("Closed");
     if (this.#identity === undefined) this.#end(undefined);
-    else if (this.#connection !== undefined) this.#sayGoodbye(this.#connection);
+    else if (this.#attached !== undefined) this.#sayGoodbye(this.#attached);
     this.#arm();
   }
 
-  #sayGoodbye(connection: Connection): void {
+  #sayGoodbye(attached: Attachment): void {
     // Whatever the answer: the session is over, or expires by itself.
-    this.#sendOwn(connection, operations.closeSession, undefined, () => this.#end(undefined));
+    attached.sendOwn(operations.closeSession, undefined, () => this.#end(undefined));
   }
 
   #end(error: ZooKeeperError | undefined): void {
     if (this.#life === "closed") return;
     this.#life = "closed";
     this.#connector.stop();
-    this.#connection?.close();
-    this.#connection = undefined;
+    this.#search.stop();
+    this.#attached?.close();
+    this.#attached = undefined;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#identity = undefined;
@@ -380,6 +357,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
     const failed = this.#detach();
     failed.push(...this.#requests.sessionLost());
     if (this.#life === "closing") {
+      for (const request of failed) request.failLocally("Closed");
       this.#end(undefined);
       return;
     }
@@ -408,28 +386,42 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
 
   found(connection: Connection, response: ConnectResponse, sentAt: Moment, lastZxid: number): void {
     const readOnly = response.readOnly === true;
-    this.#lastZxid = lastZxid;
     const identity = identityOf(response, readOnly && this.goal.identity === undefined);
+    const attached = new Attachment(
+      connection,
+      identity,
+      readOnly,
+      sentAt,
+      lastZxid,
+      this.#context,
+    );
+    // The session of a server without a quorum ends there; users of the one before it were told.
+    const replaced = this.#identity?.provisional === true && this.#states.wasReadWrite;
+    if (replaced) this.#loseSession("server");
+    if (this.#life === "closed") {
+      attached.close();
+      return;
+    }
+    this.#switching = false;
     this.#identity = identity;
-    this.#connection = connection;
-    connection.handlers = this.#connectionHandlers(connection);
-    this.#heardAt = momentOf(this.#host.clock);
-    this.#lastSentMs = sentAt.monotonicMs;
-    this.#lastProofMs = sentAt.monotonicMs;
-    this.#pings = [];
+    this.#attached = attached;
     if (readOnly) this.#deadline.revoke();
     else this.#deadline.established(sentAt, identity.timeoutMs);
     this.#observer.debug({ server: connection.address, session: identity.id }, "attached");
-    if (this.#life === "closing") {
-      this.#sayGoodbye(connection);
-    } else {
-      this.#warnOfShortSession(identity);
-      this.#states.attached(identity.id, readOnly);
-      // A listener may have closed the client or given up the session.
-      if (this.#connection === connection) this.#restore(connection);
-    }
+    if (this.#life === "closing") this.#sayGoodbye(attached);
+    else this.#serve(attached);
     this.#arm();
-    this.#askFlush();
+  }
+
+  #serve(attached: Attachment): void {
+    const { identity, readOnly } = attached;
+    this.#warnOfShortSession(identity);
+    this.#states.attached(identity.id, readOnly);
+    // A listener may have closed the client or given up the session.
+    if (this.#attached !== attached) return;
+    attached.restore();
+    attached.askFlush();
+    if (readOnly) this.#search.start();
   }
 
   expired(cause: "server" | "server-data-loss", address: Address): void {
@@ -440,29 +432,30 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
 
   failed(address: Address, why: Error): void {
     this.#observer.debug({ server: address, error: why.message }, "attempt failed");
+    if (!this.#switching) return;
+    this.#switching = false;
+    this.#states.detached();
+  }
+
+  foundReadWrite(address: Address): void {
+    this.checkDeadlines();
+    if (this.#attached === undefined || this.#life !== "open") return;
+    const failed = this.#detach();
+    this.#switching = true;
+    this.#connector.startAt(address);
+    const why = new Error("a server with a quorum was found");
+    for (const request of failed) request.failLocally("ConnectionLoss", why);
   }
 
   providerFailed(error: unknown): void {
     this.#observer.backgroundError(error, "the ensemble provider");
   }
 
-  /** What a server must know before anything else: who we are, and what we watch. */
-  #restore(connection: Connection): void {
-    for (const credential of this.#credentials.forNewConnection()) {
-      this.#sendCredential(connection, credential);
-    }
-    for (const batch of [...this.#watches.rearm(this.#lastZxid)]) {
-      this.#sendOwn(connection, operations.setWatches, batch, (error) => {
-        // Watches that are silently not there would be worse than another reconnect.
-        if (error !== undefined && this.#connection === connection) this.#drop(error);
-      });
-    }
-    this.#prove();
-  }
-
   #warnOfShortSession(identity: SessionIdentity): void {
     const { serverTickTimeMs } = this.#settings;
-    if (identity.timeoutMs >= SAFE_TICKS * serverTickTimeMs) return;
+    const isSafe = identity.timeoutMs >= SAFE_TICKS * serverTickTimeMs;
+    if (isSafe || identity.timeoutMs === this.#warnedOfMs) return;
+    this.#warnedOfMs = identity.timeoutMs;
     this.#observer.warn(
       "session-too-short",
       `the session timeout of ${identity.timeoutMs} ms is below ${SAFE_TICKS} ticks of ` +
@@ -470,33 +463,29 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
     );
   }
 
-  // The attached connection.
+  // The attached server.
 
-  #connectionHandlers(connection: Connection): ConnectionHandlers {
+  #contextOfAttachments(): AttachmentContext {
     return {
-      opened: () => {},
-      handshake: () => {},
-      heard: () => {
-        this.checkDeadlines();
-        this.#heardAt = momentOf(this.#host.clock);
+      clock: this.#host.clock,
+      requests: this.#requests,
+      watches: this.#watches,
+      credentials: this.#credentials,
+      deadline: this.#deadline,
+      isOpen: () => this.#life === "open",
+      isProving: () => this.#provers > 0 || this.#claims.followsDeadline,
+      checkDeadlines: () => this.checkDeadlines(),
+      broken: (attachment, why) => {
+        if (attachment === this.#attached) this.#drop(why);
       },
-      reply: (xid, zxid, err, reader) => this.#onReply(connection, xid, zxid, err, reader),
-      idle: () => this.#askFlush(),
-      oversized: (length) => {
-        const cause = new Error(`a reply of ${length} bytes`);
-        this.#requests.oldestInFlight()?.failLocally("PacketTooLarge", cause);
-        this.#drop(cause);
-      },
-      closed: (why) => {
-        this.checkDeadlines();
-        if (this.#connection === connection) this.#drop(why);
-      },
+      unauthorized: (error) => this.#unauthorized(error),
     };
   }
 
   /** The connection is of no use any more: look for another. */
   #drop(why: Error): void {
-    if (this.#connection === undefined) return;
+    this.checkDeadlines();
+    if (this.#attached === undefined) return;
     this.#observer.debug({ error: why.message }, "detached");
     const failed = this.#detach();
     if (this.#life === "closing") {
@@ -512,157 +501,25 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
     this.checkDeadlines();
   }
 
-  /** Forgets the connection; returns the requests whose outcome nobody will learn. */
+  /** Forgets the server; returns the requests whose outcome nobody will learn. */
   #detach(): Request[] {
-    this.#connection?.close();
-    this.#connection = undefined;
-    this.#pings = [];
+    const attached = this.#attached;
+    if (attached !== undefined) {
+      attached.close();
+      this.#lastZxid = attached.lastZxid;
+      this.#heardAt = attached.heardAt;
+      this.#attached = undefined;
+    }
+    this.#search.stop();
     return this.#requests.connectionLost();
   }
 
-  #onReply(connection: Connection, xid: number, zxid: number, err: number, reader: Reader): void {
-    const nowMs = this.#heardAt.monotonicMs;
-    switch (xid) {
-      case Xid.notification: {
-        const event = readWatcherEvent(reader);
-        // Session events are the client's own to make: a server that sends one is not believed.
-        if (event.type !== EventType.none) this.#watches.fire(event.type, event.path ?? "", zxid);
-        return;
-      }
-      case Xid.ping: {
-        const sentAt = this.#pings.shift();
-        if (sentAt !== undefined) this.#deadline.answered(sentAt, nowMs, false);
-        return;
-      }
-      case Xid.auth:
-        this.#onAuthReply(err);
-        return;
-      default: {
-        const request = this.#requests.answered(xid);
-        if (request?.sentAt === undefined) {
-          this.#drop(new Error(`reply ${xid} is out of order`));
-          return;
-        }
-        if (zxid > 0) this.#lastZxid = zxid;
-        const proves = request.operation.proves && isLeadersWord(err);
-        this.#deadline.answered(request.sentAt, nowMs, proves);
-        if (err === 0) this.#accepted(connection, request, reader);
-        else this.#refused(connection, request, err);
-      }
-    }
-  }
-
-  #accepted(connection: Connection, request: Request, reader: Reader): void {
-    const { registration } = request;
-    let result: unknown;
-    try {
-      if (!request.isSettled) result = request.operation.read(reader);
-    } catch (error) {
-      if (!(error instanceof JuteError)) throw error;
-      request.failLocally("MarshallingError", error);
-      if (this.#connection === connection) this.#drop(error);
-      return;
-    }
-    if (registration !== undefined) {
-      // The znode is there: the server has put an exists watch into its list of data watches.
-      this.#watches.arm(registration, registration.kind === "exists" ? "data" : registration.kind);
-    }
-    request.succeed(result);
-  }
-
-  #refused(connection: Connection, request: Request, err: number): void {
-    const { path, registration, operation } = request;
-    const error = errorFromWire(err, { path, operation: operation.name });
-    if (error.code === "NoNode" && registration?.kind === "exists") {
-      this.#watches.arm(registration, "exists");
-    }
-    request.fail(error);
-    // What is left of the session only a handshake can tell.
-    const orphaned = error.code === "SessionExpired" || error.code === "SessionMoved";
-    if (orphaned && this.#connection === connection) this.#drop(error);
-  }
-
-  #onAuthReply(err: number): void {
-    const credential = this.#credentials.answered();
-    if (credential === undefined) return;
-    if (err === 0) {
-      settleCredential(credential, undefined);
-      return;
-    }
-    const error = errorFromWire(err, { operation: "addAuth", path: credential.scheme });
+  #unauthorized(error: ZooKeeperError): void {
     this.#life = "closing";
     this.#claims.sessionLost();
     this.#observer.closing();
     this.#states.sessionLost("auth-failed");
     this.#end(error);
-  }
-
-  // What leaves.
-
-  #askFlush(): void {
-    if (this.#flushAsked) return;
-    this.#flushAsked = true;
-    this.#host.clock.endOfTurn(this.#flush);
-  }
-
-  #endOfTurn(): void {
-    this.#flushAsked = false;
-    this.checkDeadlines();
-    const connection = this.#connection;
-    if (connection === undefined) return;
-    if (this.#life === "open" && !connection.isCongested) this.#writeWaiting(connection);
-    connection.flush();
-  }
-
-  #writeWaiting(connection: Connection): void {
-    const now = momentOf(this.#host.clock);
-    while (!connection.isCongested) {
-      const request = this.#requests.next();
-      if (request === undefined) return;
-      this.#writeRequest(connection, request, now);
-      if (connection.unflushedBytes >= FLUSH_MAX_BYTES) connection.flush();
-    }
-  }
-
-  #writeRequest(connection: Connection, request: Request, now: Moment): void {
-    this.#requests.sent(request, now, this.#identity);
-    connection.write(request.xid, request.operation.type, request.body);
-    this.#lastSentMs = now.monotonicMs;
-  }
-
-  /** Writes a request of the client's own: ahead of the queue, whatever is in flight. */
-  #sendOwn<A, R>(
-    connection: Connection,
-    operation: Operation<A, R>,
-    args: A,
-    settle: Settle<R>,
-  ): void {
-    const body = this.#encode(operation, args);
-    const never = Number.POSITIVE_INFINITY;
-    const request = new Request(operation, undefined, body, undefined, never, settle);
-    this.#writeRequest(connection, request as Request, momentOf(this.#host.clock));
-    this.#askFlush();
-  }
-
-  #sendCredential(connection: Connection, credential: Credential): void {
-    this.#scratch.clear();
-    writeAuthPacket(this.#scratch, { type: 0, scheme: credential.scheme, auth: credential.auth });
-    connection.write(Xid.auth, OpCode.auth, this.#scratch.written());
-    this.#credentials.sent(credential);
-  }
-
-  #ping(connection: Connection): void {
-    const now = momentOf(this.#host.clock);
-    connection.write(Xid.ping, OpCode.ping, NOTHING);
-    this.#pings.push(now);
-    this.#lastSentMs = now.monotonicMs;
-    this.#askFlush();
-  }
-
-  #encode<A, R>(operation: Operation<A, R>, args: A): Buffer {
-    this.#scratch.clear();
-    operation.write(this.#scratch, args);
-    return Buffer.from(this.#scratch.written());
   }
 
   // Watches' events.
@@ -676,16 +533,15 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
   }
 
   drop(serverPath: string, watcherType: number): void {
-    const connection = this.#connection;
     // Without a connection there is no watch: the next one is told only of those that are left.
-    if (connection === undefined || this.#life !== "open") return;
-    const body = this.#encode(operations.removeWatches, { path: serverPath, watcherType });
-    const never = Number.POSITIVE_INFINITY;
+    if (this.#attached === undefined || this.#life !== "open") return;
     const operation = operations.removeWatches;
+    const body = operations.encode(operation, { path: serverPath, watcherType }, this.#scratch);
+    const never = Number.POSITIVE_INFINITY;
     const request = new Request(operation, undefined, body, undefined, never, ignoreOutcome);
     // Behind the queue: a read in it may arm the watch, and must do so before this.
     this.#requests.submitOwn(request);
-    this.#askFlush();
+    this.#attached.askFlush();
   }
 
   isArming(serverPath: string, list: WatchList): boolean {
@@ -694,24 +550,23 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
 
   // Time.
 
-  get #pingIntervalMs(): number {
-    return Math.min(this.timeoutMs * PING_SHARE, PING_MAX_MS);
+  #dueMs(): number {
+    const lostMs =
+      this.#identity === undefined
+        ? Number.POSITIVE_INFINITY
+        : this.#heardAt.monotonicMs + this.#lostSpanMs(this.#identity);
+    return Math.min(
+      this.#connector.dueMs,
+      this.#search.dueMs,
+      this.#requestsDueMs,
+      this.#closeByMs,
+      this.#attached?.dueMs ?? lostMs,
+      this.#claims.followsDeadline ? this.#deadline.dueMs : Number.POSITIVE_INFINITY,
+    );
   }
 
-  #dueMs(): number {
-    let dueMs = Math.min(this.#connector.dueMs, this.#requestsDueMs, this.#closeByMs);
-    const identity = this.#identity;
-    if (identity === undefined) return dueMs;
-    const heardMs = this.#heardAt.monotonicMs;
-    if (this.#connection === undefined) {
-      dueMs = Math.min(dueMs, heardMs + identity.timeoutMs * this.#settings.lostFactor);
-    } else {
-      const lastMs = this.#isProving ? this.#lastProofMs : this.#lastSentMs;
-      const silentMs = heardMs + identity.timeoutMs * SILENCE_SHARE;
-      dueMs = Math.min(dueMs, silentMs, lastMs + this.#pingIntervalMs);
-    }
-    if (!this.#claims.followsDeadline) return dueMs;
-    return Math.min(dueMs, this.#deadline.dueMs);
+  #lostSpanMs(identity: SessionIdentity): number {
+    return identity.timeoutMs * this.#settings.lostFactor;
   }
 
   /** Sees to it that the timer runs no later than what is due first. */
@@ -754,18 +609,8 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents {
       return;
     }
     this.#connector.tick(nowMs);
-    const identity = this.#identity;
-    const connection = this.#connection;
-    if (identity !== undefined && connection !== undefined) {
-      const silenceMs = identity.timeoutMs * SILENCE_SHARE;
-      if (leftMs(this.#host.clock, this.#heardAt, silenceMs) <= 0) {
-        this.#drop(new Error(`no byte from the server for ${Math.round(silenceMs)} ms`));
-      } else if (this.#isProving) {
-        this.#prove();
-      } else if (nowMs >= this.#lastSentMs + this.#pingIntervalMs) {
-        this.#ping(connection);
-      }
-    }
+    this.#search.tick(nowMs);
+    this.#attached?.tick(nowMs);
     if (nowMs >= this.#requestsDueMs) this.#requestsDueMs = this.#requests.expire(nowMs);
   }
 }
@@ -781,25 +626,4 @@ function identityOf(response: ConnectResponse, provisional: boolean): SessionIde
     timeoutMs,
     provisional,
   };
-}
-
-/** For requests that nobody waits for: their answers matter as proofs only. */
-function ignoreOutcome(): void {}
-
-/** Refusals that a server utters without asking its leader. */
-const OWN_WORDS: ReadonlySet<string> = new Set([
-  "NotReadOnly",
-  "Unimplemented",
-  "MarshallingError",
-  "ThrottledOp",
-  "AuthFailed",
-  "SessionClosedRequireSaslAuth",
-  "EphemeralOnLocalSession",
-  "SessionMoved",
-  "SessionExpired",
-  "UnknownError",
-]);
-
-function isLeadersWord(err: number): boolean {
-  return err === 0 || !OWN_WORDS.has(errorFromWire(err, {}).code);
 }

@@ -76,6 +76,11 @@ export class States {
     return this.#state;
   }
 
+  /** Whether a server with a quorum ever served this client. */
+  get wasReadWrite(): boolean {
+    return this.#wasReadWrite;
+  }
+
   get isConnected(): boolean {
     const state = this.#state;
     return state === "connected" || state === "reconnected" || state === "read-only";
