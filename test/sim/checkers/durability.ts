@@ -1,0 +1,85 @@
+import { allReplies, isWrite } from "../history.ts";
+import type { Checker } from "./checker.ts";
+
+/** Every write that was answered is in the log, at the zxid that the answer named. */
+export const acknowledgedWritesSurvive: Checker = {
+  name: "AcknowledgedWritesSurvive",
+  check({ history, steps }) {
+    const byZxid = new Map(steps.map((step) => [step.zxid, step]));
+    return allReplies(history).flatMap(({ connection, reply }) => {
+      if (!isWrite(reply.sent.op) || reply.zxid <= 0) return [];
+      const step = byZxid.get(reply.zxid);
+      const what = `xid ${reply.sent.xid} of session ${connection.session}`;
+      if (step === undefined) return [`${what} was answered at zxid ${reply.zxid}, which is lost`];
+      const { cxid } = step.logged.txn.header;
+      return step.session === connection.session && cxid === reply.sent.xid
+        ? []
+        : [`${what} was answered at zxid ${reply.zxid}, where the log has another txn`];
+    });
+  },
+};
+
+/** No request became two txns. */
+export const appliedOnce: Checker = {
+  name: "AppliedOnce",
+  check({ steps }) {
+    const seen = new Map<string, number>();
+    return steps.flatMap((step) => {
+      if (step.origin === undefined) return [];
+      const key = `${step.session}:${step.logged.txn.header.cxid}`;
+      const before = seen.get(key);
+      seen.set(key, step.zxid);
+      return before === undefined
+        ? []
+        : [`request ${key} was applied at zxid ${before} and again at ${step.zxid}`];
+    });
+  },
+};
+
+/** What recovery brings back is a prefix of the log, and holds all that was answered before. */
+export const recoveredPrefix: Checker = {
+  name: "RecoveredPrefix",
+  check({ history, steps }) {
+    const wrong: string[] = [];
+    for (const [index, step] of steps.entries()) {
+      if (step.zxid !== index + 1) {
+        wrong.push(`the log has zxid ${step.zxid} where ${index + 1} should be`);
+        break;
+      }
+    }
+    const replies = allReplies(history).map(({ reply }) => reply);
+    for (const life of history.lives) {
+      let seen = 0;
+      for (const reply of replies) {
+        if (reply.when.order < life.when.order) seen = Math.max(seen, reply.zxid);
+      }
+      if (life.recoveredZxid < seen) {
+        wrong.push(`zxid ${seen} was seen, and recovery came back with ${life.recoveredZxid}`);
+      }
+      const step = steps[life.recoveredZxid - 1];
+      if (step !== undefined && step.digest !== life.digest) {
+        wrong.push(
+          `the tree recovered at zxid ${life.recoveredZxid} has digest ${life.digest}, ` +
+            `a replay gives ${step.digest}`,
+        );
+      }
+    }
+    return wrong;
+  },
+};
+
+/** The digest that each txn carries is the one of the tree after it. */
+export const digestsMatch: Checker = {
+  name: "DigestsMatch",
+  check({ steps }) {
+    return steps.flatMap(({ logged, zxid, digest }) => {
+      const told = logged.txn.digest;
+      if (told === undefined) return [];
+      const high = (told.digestHigh >>> 0).toString(16).padStart(8, "0");
+      const low = (told.digestLow >>> 0).toString(16).padStart(8, "0");
+      return high + low === digest
+        ? []
+        : [`the txn at zxid ${zxid} carries digest ${high}${low}, a replay gives ${digest}`];
+    });
+  },
+};

@@ -1,0 +1,126 @@
+import { OpCode } from "../../../protocol/opcodes.ts";
+import { allReplies, isWrite } from "../history.ts";
+import type { Checker } from "./checker.ts";
+
+/** A write that was answered before another was sent comes before it in the log. */
+export const writesLinearizable: Checker = {
+  name: "WritesLinearizable",
+  check({ history }) {
+    const replies = allReplies(history).filter(
+      ({ reply }) => isWrite(reply.sent.op) && reply.zxid > 0,
+    );
+    const bySending = replies.toSorted((a, b) => a.reply.sent.when.order - b.reply.sent.when.order);
+    const wrong: string[] = [];
+    let answered = 0;
+    let highest = 0;
+    for (const { connection, reply } of bySending) {
+      for (; answered < replies.length; answered++) {
+        const earlier = replies[answered]?.reply;
+        if (earlier === undefined || earlier.when.order > reply.sent.when.order) break;
+        highest = Math.max(highest, earlier.zxid);
+      }
+      if (reply.zxid <= highest) {
+        wrong.push(
+          `xid ${reply.sent.xid} of session ${connection.session} was sent after zxid ${highest} ` +
+            `was answered, and got zxid ${reply.zxid}`,
+        );
+      }
+    }
+    return wrong;
+  },
+};
+
+/** A connection's answers come in the order of its requests, and its writes have taken effect so. */
+export const sessionOrder: Checker = {
+  name: "SessionOrder",
+  check({ history, steps }) {
+    const wrong: string[] = [];
+    const zxidOf = new Map(steps.map((step) => [step.origin?.sent, step.zxid]));
+    for (const { session, sent, received } of history.connections) {
+      const replies = received.flatMap((item) => (item.kind === "reply" ? [item] : []));
+      for (const [index, reply] of replies.entries()) {
+        if (reply.sent !== sent[index] || reply.xid !== reply.sent.xid) {
+          wrong.push(`session ${session} was answered xid ${reply.xid} out of order`);
+          break;
+        }
+      }
+      let last = 0;
+      for (const request of sent) {
+        const zxid = zxidOf.get(request);
+        if (zxid === undefined) continue;
+        if (zxid < last) {
+          wrong.push(`xid ${request.xid} of session ${session} took effect before an earlier one`);
+        }
+        last = zxid;
+      }
+    }
+    return wrong;
+  },
+};
+
+/** No reply shows an earlier state than any reply that came before its request was sent. */
+export const timeForward: Checker = {
+  name: "TimeForward",
+  check({ history }) {
+    const wrong: string[] = [];
+    for (const { session, received } of history.connections) {
+      let last = 0;
+      for (const item of received) {
+        if (item.kind !== "reply" || item.zxid <= 0) continue;
+        if (item.zxid < last) {
+          wrong.push(`session ${session} saw zxid ${item.zxid} after ${last}`);
+        }
+        last = item.zxid;
+      }
+    }
+    const replies = allReplies(history).filter(({ reply }) => reply.zxid > 0);
+    const bySending = replies.toSorted((a, b) => a.reply.sent.when.order - b.reply.sent.when.order);
+    let answered = 0;
+    let highest = 0;
+    for (const { connection, reply } of bySending) {
+      for (; answered < replies.length; answered++) {
+        const earlier = replies[answered]?.reply;
+        if (earlier === undefined || earlier.when.order > reply.sent.when.order) break;
+        highest = Math.max(highest, earlier.zxid);
+      }
+      if (reply.zxid < highest) {
+        wrong.push(
+          `zxid ${highest} was seen before xid ${reply.sent.xid} of session ` +
+            `${connection.session} was sent, whose answer shows zxid ${reply.zxid}`,
+        );
+      }
+    }
+    return wrong;
+  },
+};
+
+/** Under one life of a parent no two sequential znodes share a number. */
+export const sequenceUnique: Checker = {
+  name: "SequenceUnique",
+  check({ steps }) {
+    const given = new Map<string, number>();
+    return steps.flatMap(({ zxid, numbers }) =>
+      numbers.flatMap(({ parent, number }) => {
+        const key = `${number} under ${parent}`;
+        const before = given.get(key);
+        given.set(key, zxid);
+        return before === undefined ? [] : [`${key} was given at zxid ${before} and ${zxid}`];
+      }),
+    );
+  },
+};
+
+/** After a session has asked for its end, nothing of its connection is answered. */
+export const closedIsClosed: Checker = {
+  name: "ClosedIsClosed",
+  check({ history }) {
+    return history.connections.flatMap(({ session, received }) => {
+      const end = received.findIndex(
+        (item) => item.kind === "reply" && item.sent.op.type === OpCode.closeSession,
+      );
+      return end >= 0 && end < received.length - 1
+        ? [`session ${session} was told something after its end was confirmed`]
+        : [];
+    });
+  },
+};

@@ -1,0 +1,151 @@
+// What happened in a run, as seen from outside: the bytes on the wires, the txns on the disk, and
+// the lives of the server. Checkers read this and nothing else.
+
+import type { ACL, Stat } from "../../protocol/data.ts";
+import type { MultiOp, MultiResult } from "../../protocol/multi.ts";
+import { OpCode } from "../../protocol/opcodes.ts";
+import type {
+  AuthPacket,
+  CreateRequest,
+  SetACLRequest,
+  SetDataRequest,
+  SetWatches,
+  VersionedRequest,
+  WatchableRequest,
+  WatcherRequest,
+} from "../../protocol/proto.ts";
+import type { Txn } from "../../protocol/txn.ts";
+
+/** What a client asked for, told apart by the opcode. */
+export type Op =
+  | {
+      readonly type: typeof OpCode.create | typeof OpCode.create2 | typeof OpCode.createContainer;
+      readonly request: CreateRequest;
+    }
+  | { readonly type: typeof OpCode.delete; readonly request: VersionedRequest }
+  | { readonly type: typeof OpCode.setData; readonly request: SetDataRequest }
+  | { readonly type: typeof OpCode.setACL; readonly request: SetACLRequest }
+  | { readonly type: typeof OpCode.multi; readonly ops: readonly MultiOp[] }
+  | {
+      readonly type:
+        | typeof OpCode.exists
+        | typeof OpCode.getData
+        | typeof OpCode.getChildren
+        | typeof OpCode.getChildren2;
+      readonly request: WatchableRequest;
+    }
+  | { readonly type: typeof OpCode.getACL | typeof OpCode.sync; readonly path: string | null }
+  | { readonly type: typeof OpCode.setWatches; readonly request: SetWatches }
+  | {
+      readonly type: typeof OpCode.removeWatches | typeof OpCode.checkWatches;
+      readonly request: WatcherRequest;
+    }
+  | { readonly type: typeof OpCode.auth; readonly request: AuthPacket }
+  | { readonly type: typeof OpCode.ping | typeof OpCode.closeSession };
+
+/** A point in a run. Two things at one time are in the order of `order`. */
+export interface Moment {
+  readonly order: number;
+  readonly atUs: number;
+}
+
+export interface Sent {
+  readonly kind: "sent";
+  readonly when: Moment;
+  readonly xid: number;
+  readonly op: Op;
+}
+
+/** What came back, as far as the operation has it. */
+export interface Result {
+  readonly path?: string;
+  readonly stat?: Stat;
+  readonly data?: Buffer | null;
+  readonly children?: readonly string[];
+  readonly acl?: readonly ACL[];
+  readonly results?: readonly MultiResult[];
+}
+
+export interface Reply {
+  readonly kind: "reply";
+  readonly when: Moment;
+  readonly sent: Sent;
+  /** As it stood in the reply's header, which may be wrong. */
+  readonly xid: number;
+  readonly zxid: number;
+  readonly code: number;
+  readonly result: Result;
+}
+
+export interface WatchEvent {
+  readonly kind: "event";
+  readonly when: Moment;
+  readonly type: number;
+  readonly path: string;
+  readonly zxid: number;
+}
+
+/** A connection that got through its handshake. */
+export interface Connection {
+  readonly client: string;
+  /** 16 hexadecimal digits. */
+  readonly session: string;
+  readonly timeoutMs: number;
+  readonly opened: Moment;
+  readonly sent: readonly Sent[];
+  /** In the order in which it came. */
+  readonly received: readonly (Reply | WatchEvent)[];
+}
+
+/** A txn of the log, and when its bytes were handed to the disk. */
+export interface LoggedTxn {
+  readonly txn: Txn;
+  readonly when: Moment;
+}
+
+/** One start of the server that ended in serving. */
+export interface Life {
+  readonly when: Moment;
+  readonly recoveredZxid: number;
+  /** The tree's digest after recovery, 16 hexadecimal digits. */
+  readonly digest: string;
+  /** When it was gone; undefined: it lives. */
+  readonly ended: Moment | undefined;
+}
+
+export interface History {
+  readonly connections: readonly Connection[];
+  /** The log at the end of the run, oldest first. */
+  readonly txns: readonly LoggedTxn[];
+  readonly lives: readonly Life[];
+  /** When the server's process got bytes of a session. */
+  readonly heard: ReadonlyMap<string, readonly Moment[]>;
+}
+
+/** Whether an operation becomes a txn. */
+export function isWrite(op: Op): boolean {
+  switch (op.type) {
+    case OpCode.create:
+    case OpCode.create2:
+    case OpCode.createContainer:
+    case OpCode.delete:
+    case OpCode.setData:
+    case OpCode.setACL:
+    case OpCode.multi:
+    case OpCode.closeSession:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** All replies of a run, in the order in which they came. */
+export function allReplies(history: History): { connection: Connection; reply: Reply }[] {
+  return history.connections
+    .flatMap((connection) =>
+      connection.received.flatMap((item) =>
+        item.kind === "reply" ? [{ connection, reply: item }] : [],
+      ),
+    )
+    .sort((a, b) => a.reply.when.order - b.reply.when.order);
+}

@@ -1,0 +1,101 @@
+// The transaction log read as storage.md 2 tells it, without a line of the server's reader.
+
+import type { Disk } from "../../protocol/host.ts";
+import { Reader } from "../../protocol/jute.ts";
+import { readTxn, type Txn } from "../../protocol/txn.ts";
+import { adler32 } from "./checksums.ts";
+
+const HEADER_BYTES = 16;
+/** Of a record before its payload: the checksum, 8 bytes, and the length. */
+const PREFIX_BYTES = 12;
+const END_OF_RECORD = 0x42;
+const WINDOW_BYTES = 4096;
+const RECORD_MAX_BYTES = 0x100_0000;
+const LIMIT = 0x100_0000;
+
+/** All txns of a directory's logs, file after file. A torn tail ends a file. */
+export function readLogs(disk: Disk, directory: string): Txn[] {
+  return disk
+    .list(directory)
+    .filter((name) => /^log\.[0-9a-f]+$/.test(name))
+    .sort((a, b) => zxidOf(a) - zxidOf(b))
+    .flatMap((name) => readFile(disk, `${directory}/${name}`));
+}
+
+function zxidOf(name: string): number {
+  return Number.parseInt(name.slice("log.".length), 16);
+}
+
+function readFile(disk: Disk, path: string): Txn[] {
+  const txns: Txn[] = [];
+  eachPayload(disk, path, (payload) => {
+    txns.push(readTxn(new Reader(LIMIT).reset(Buffer.from(payload))));
+  });
+  return txns;
+}
+
+/** Where in a log file the payloads of its whole records lie. */
+export function payloadsOf(
+  disk: Disk,
+  path: string,
+): { readonly position: number; readonly length: number }[] {
+  const payloads: { position: number; length: number }[] = [];
+  eachPayload(disk, path, ({ length }, position) => {
+    payloads.push({ position, length });
+  });
+  return payloads;
+}
+
+function eachPayload(
+  disk: Disk,
+  path: string,
+  take: (payload: Buffer, position: number) => void,
+): void {
+  const file = disk.openNow(path, "read");
+  let bytes = Buffer.alloc(WINDOW_BYTES);
+  let position = HEADER_BYTES;
+  for (;;) {
+    let there = file.readNow(bytes, position);
+    const length = there < PREFIX_BYTES ? 0 : bytes.readInt32BE(8);
+    if (length <= 0 || length > RECORD_MAX_BYTES) break;
+    const size = PREFIX_BYTES + length + 1;
+    if (size > bytes.length) {
+      bytes = Buffer.alloc(size);
+      there = file.readNow(bytes, position);
+    }
+    if (there < size || bytes[size - 1] !== END_OF_RECORD) break;
+    const payload = bytes.subarray(PREFIX_BYTES, size - 1);
+    if (bytes.readUInt32BE(4) !== adler32(payload)) break;
+    take(payload, position + PREFIX_BYTES);
+    position += size;
+  }
+  file.closeNow();
+}
+
+/** Follows what is appended to one log file, and names each txn that is in it. */
+export class LogTap {
+  readonly #told: (zxid: number) => void;
+  /** Where the next byte of a record is expected. */
+  #position = 0;
+  #pending = Buffer.alloc(0);
+
+  constructor(told: (zxid: number) => void) {
+    this.#told = told;
+  }
+
+  wrote(bytes: Uint8Array, position: number): void {
+    if (position !== this.#position) return; // the zero that makes room
+    this.#position += bytes.length;
+    this.#pending = Buffer.concat([this.#pending, bytes]);
+    let at = position === 0 ? HEADER_BYTES : 0;
+    while (at + PREFIX_BYTES + 20 <= this.#pending.length) {
+      const length = this.#pending.readInt32BE(at + 8);
+      if (length <= 0) break;
+      // TxnHeader: long clientId, int cxid, long zxid
+      const zxidAt = at + PREFIX_BYTES + 12;
+      this.#told(Number(this.#pending.readBigInt64BE(zxidAt)));
+      at += PREFIX_BYTES + length + 1;
+    }
+    this.#pending = this.#pending.subarray(Math.min(at, this.#pending.length));
+  }
+}

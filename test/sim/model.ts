@@ -1,0 +1,438 @@
+// The naive tree: what every request must do, one after another, as server-semantics.md says it.
+// Nothing is fast here and nothing is shared with the server but the records' types.
+
+import type { ACL, Stat } from "../../protocol/data.ts";
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { MultiOp } from "../../protocol/multi.ts";
+import { CreateFlag, EventType, OpCode, Perm } from "../../protocol/opcodes.ts";
+import { baseName, parentPath, pathProblem } from "../../protocol/paths.ts";
+import type { CreateRequest } from "../../protocol/proto.ts";
+import { crc32 } from "./checksums.ts";
+import type { Op } from "./history.ts";
+import { allowed, fixAcl, type Requester, shownAcl } from "./model-acl.ts";
+
+const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
+const READ_ONLY: readonly ACL[] = [{ perms: Perm.read, id: { scheme: "world", id: "anyone" } }];
+const RESERVED = new Set(["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"]);
+const CONTAINER = "8000000000000000";
+const NOBODY = "0000000000000000";
+
+export interface Node {
+  data: Buffer | null;
+  acl: readonly ACL[];
+  czxid: number;
+  mzxid: number;
+  pzxid: number;
+  ctime: number;
+  mtime: number;
+  version: number;
+  /** As stored: the number of children ever created. */
+  cversion: number;
+  aversion: number;
+  /** A session, `CONTAINER` or `NOBODY`. */
+  owner: string;
+  children: Set<string>;
+  /** Of its digest. */
+  crc: number;
+}
+
+/** A change as watches see it. */
+export interface Change {
+  readonly path: string;
+  readonly type: number;
+  /** Who may hear of it. */
+  readonly acl: readonly ACL[];
+  /** The table in which it fires. */
+  readonly table: "data" | "child";
+}
+
+export interface Outcome {
+  readonly code: number;
+  readonly path?: string;
+  readonly stat?: Stat;
+  /** Of a multi: for each operation its code, path and Stat. */
+  readonly parts?: readonly Outcome[];
+}
+
+export interface ReadOutcome extends Outcome {
+  readonly data?: Buffer | null;
+  readonly children?: readonly string[];
+  readonly acl?: readonly ACL[];
+}
+
+export class Model {
+  readonly nodes: Map<string, Node> = new Map();
+  /** Sessions that are open, with their timeouts. */
+  readonly sessions: Map<string, number> = new Map();
+  /** What the last txn changed, in order. */
+  changes: Change[] = [];
+  digest = 0n;
+  #undo: (() => void)[] = [];
+
+  constructor() {
+    this.#plant("/", OPEN, 0);
+    this.#plant("/zookeeper", OPEN, 0);
+    this.#plant("/zookeeper/quota", OPEN, 0);
+    this.#plant("/zookeeper/config", READ_ONLY, -1);
+  }
+
+  /** Does a write as the txn with this zxid and time. */
+  write(op: Op, requester: Requester, zxid: number, timeMs: number): Outcome {
+    this.changes = [];
+    this.#undo = [];
+    if (!this.sessions.has(requester.session)) return { code: ErrorCode.SessionExpired };
+    if (op.type === OpCode.multi) return this.#multi(op.ops, requester, zxid, timeMs);
+    return this.#single(op, requester, zxid, timeMs);
+  }
+
+  createSession(session: string, timeoutMs: number): void {
+    this.changes = [];
+    this.sessions.set(session, timeoutMs);
+  }
+
+  /** @returns the znodes that go with the session, in no order */
+  closeSession(session: string, zxid: number): string[] {
+    this.changes = [];
+    this.sessions.delete(session);
+    const owned = [...this.nodes].filter(([, node]) => node.owner === session);
+    const paths = owned.map(([path]) => path);
+    for (const path of paths) this.#remove(path, zxid);
+    return paths;
+  }
+
+  /** The reaper's own delete; the code that it must end with. */
+  deleteContainer(path: string, zxid: number): number {
+    this.changes = [];
+    const node = this.nodes.get(path);
+    if (node === undefined) return ErrorCode.NoNode;
+    if (node.owner !== CONTAINER) return ErrorCode.BadVersion;
+    if (node.children.size > 0) return ErrorCode.NotEmpty;
+    this.#remove(path, zxid);
+    return ErrorCode.Ok;
+  }
+
+  read(op: Op, requester: Requester): ReadOutcome {
+    switch (op.type) {
+      case OpCode.exists:
+      case OpCode.getData:
+      case OpCode.getChildren:
+      case OpCode.getChildren2:
+        return this.#readNode(op.type, op.request.path, requester);
+      case OpCode.getACL:
+        return this.#readAcl(op.path, requester);
+      default:
+        return { code: ErrorCode.Ok };
+    }
+  }
+
+  stat(path: string): Stat {
+    const node = this.#at(path);
+    const ephemeral = node.owner !== NOBODY && node.owner !== CONTAINER;
+    return {
+      czxid: node.czxid,
+      mzxid: node.mzxid,
+      ctime: node.ctime,
+      mtime: node.mtime,
+      version: node.version,
+      cversion: 2 * node.cversion - node.children.size,
+      aversion: node.aversion,
+      ownerHigh: ephemeral ? Number.parseInt(node.owner.slice(0, 8), 16) | 0 : 0,
+      ownerLow: ephemeral ? Number.parseInt(node.owner.slice(8), 16) | 0 : 0,
+      dataLength: node.data?.length ?? 0,
+      numChildren: node.children.size,
+      pzxid: node.pzxid,
+    };
+  }
+
+  /** Ephemeral znodes with the session that each belongs to. */
+  *ephemerals(): Generator<readonly [path: string, session: string]> {
+    for (const [path, { owner }] of this.nodes) {
+      if (owner !== NOBODY && owner !== CONTAINER) yield [path, owner];
+    }
+  }
+
+  /** The tree's digest as 16 hexadecimal digits. */
+  digestHex(): string {
+    return this.digest.toString(16).padStart(16, "0");
+  }
+
+  #single(op: Op | MultiOp, requester: Requester, zxid: number, timeMs: number): Outcome {
+    switch (op.type) {
+      case OpCode.create:
+      case OpCode.create2:
+      case OpCode.createContainer:
+        return this.#create(op.request, op.type, requester, zxid, timeMs);
+      case OpCode.delete:
+        return this.#delete(op.request.path ?? "", op.request.version, requester, zxid);
+      case OpCode.setData:
+        return this.#setData(op.request.path ?? "", op.request, requester, zxid, timeMs);
+      case OpCode.setACL:
+        return this.#setAcl(op.request.path ?? "", op.request, requester);
+      case OpCode.check:
+        return this.#check(op.request.path ?? "", op.request.version, requester);
+      default:
+        return { code: ErrorCode.Unimplemented };
+    }
+  }
+
+  #multi(ops: readonly MultiOp[], requester: Requester, zxid: number, timeMs: number): Outcome {
+    const parts: Outcome[] = [];
+    for (const op of ops) {
+      const part = this.#single(op, requester, zxid, timeMs);
+      parts.push(part);
+      if (part.code === ErrorCode.Ok) continue;
+      while (this.#undo.length > 0) this.#undo.pop()?.();
+      this.changes = [];
+      const after = ops.slice(parts.length);
+      return {
+        code: ErrorCode.Ok,
+        parts: [
+          ...parts.slice(0, -1).map(() => ({ code: ErrorCode.Ok })),
+          { code: part.code },
+          ...after.map(() => ({ code: ErrorCode.RuntimeInconsistency })),
+        ],
+      };
+    }
+    return { code: ErrorCode.Ok, parts };
+  }
+
+  #create(
+    request: CreateRequest,
+    type: number,
+    requester: Requester,
+    zxid: number,
+    timeMs: number,
+  ): Outcome {
+    const { flags } = request;
+    const asked = request.path ?? "";
+    if (flags < 0 || flags > 6) return { code: ErrorCode.BadArguments };
+    if (!asked.includes("/") || asked.includes("\0")) return { code: ErrorCode.BadArguments };
+    const acl = fixAcl(request.acl, requester);
+    if (acl === undefined) return { code: ErrorCode.InvalidACL };
+    const parentName = asked.slice(0, Math.max(1, asked.lastIndexOf("/")));
+    const parent = this.nodes.get(asked === "/" ? "" : parentName);
+    if (asked === "/") return { code: ErrorCode.NodeExists };
+    if (parent === undefined) return { code: ErrorCode.NoNode };
+    if (!allowed(parent.acl, Perm.create, requester)) return { code: ErrorCode.NoAuth };
+    const sequential =
+      flags === CreateFlag.persistentSequential || flags === CreateFlag.ephemeralSequential;
+    const path = sequential ? asked + String(parent.cversion).padStart(10, "0") : asked;
+    if (pathProblem(path) !== undefined) return { code: ErrorCode.BadArguments };
+    if (this.nodes.has(path)) return { code: ErrorCode.NodeExists };
+    if (parent.owner !== NOBODY && parent.owner !== CONTAINER) {
+      return { code: ErrorCode.NoChildrenForEphemerals };
+    }
+    const ephemeral = flags === CreateFlag.ephemeral || flags === CreateFlag.ephemeralSequential;
+    const owner =
+      type === OpCode.createContainer ? CONTAINER : ephemeral ? requester.session : NOBODY;
+    this.#change(parentName, (node) => {
+      node.cversion++;
+      node.pzxid = zxid;
+      node.children.add(baseName(path));
+    });
+    this.#add(path, {
+      data: request.data === null ? null : Buffer.from(request.data),
+      acl,
+      czxid: zxid,
+      mzxid: zxid,
+      pzxid: zxid,
+      ctime: timeMs,
+      mtime: timeMs,
+      version: 0,
+      cversion: 0,
+      aversion: 0,
+      owner,
+      children: new Set(),
+      crc: 0,
+    });
+    this.#tell(path, EventType.nodeCreated, "data", acl);
+    this.#tell(parentName, EventType.nodeChildrenChanged, "child", parent.acl);
+    return { code: ErrorCode.Ok, path, stat: this.stat(path) };
+  }
+
+  #delete(path: string, version: number, requester: Requester, zxid: number): Outcome {
+    if (!path.includes("/") || path.includes("\0") || RESERVED.has(path)) {
+      return { code: ErrorCode.BadArguments };
+    }
+    const parent = this.nodes.get(parentPath(path));
+    if (parent === undefined) return { code: ErrorCode.NoNode };
+    if (!allowed(parent.acl, Perm.delete, requester)) return { code: ErrorCode.NoAuth };
+    const node = this.nodes.get(path);
+    if (node === undefined) return { code: ErrorCode.NoNode };
+    if (version !== -1 && version !== node.version) return { code: ErrorCode.BadVersion };
+    if (node.children.size > 0) return { code: ErrorCode.NotEmpty };
+    this.#remove(path, zxid);
+    return { code: ErrorCode.Ok };
+  }
+
+  #setData(
+    path: string,
+    request: { readonly data: Buffer | null; readonly version: number },
+    requester: Requester,
+    zxid: number,
+    timeMs: number,
+  ): Outcome {
+    if (pathProblem(path) !== undefined) return { code: ErrorCode.BadArguments };
+    const node = this.nodes.get(path);
+    if (node === undefined) return { code: ErrorCode.NoNode };
+    if (!allowed(node.acl, Perm.write, requester)) return { code: ErrorCode.NoAuth };
+    if (request.version !== -1 && request.version !== node.version) {
+      return { code: ErrorCode.BadVersion };
+    }
+    this.#change(path, (changed) => {
+      changed.data = request.data === null ? null : Buffer.from(request.data);
+      changed.version++;
+      changed.mzxid = zxid;
+      changed.mtime = timeMs;
+    });
+    this.#tell(path, EventType.nodeDataChanged, "data", node.acl);
+    return { code: ErrorCode.Ok, stat: this.stat(path) };
+  }
+
+  #setAcl(
+    path: string,
+    request: { readonly acl: readonly ACL[] | null; readonly version: number },
+    requester: Requester,
+  ): Outcome {
+    if (pathProblem(path) !== undefined) return { code: ErrorCode.BadArguments };
+    const acl = fixAcl(request.acl, requester);
+    if (acl === undefined) return { code: ErrorCode.InvalidACL };
+    const node = this.nodes.get(path);
+    if (node === undefined) return { code: ErrorCode.NoNode };
+    if (!allowed(node.acl, Perm.admin, requester)) return { code: ErrorCode.NoAuth };
+    if (request.version !== -1 && request.version !== node.aversion) {
+      return { code: ErrorCode.BadVersion };
+    }
+    this.#change(path, (changed) => {
+      changed.acl = acl;
+      changed.aversion++;
+    });
+    return { code: ErrorCode.Ok, stat: this.stat(path) };
+  }
+
+  #check(path: string, version: number, requester: Requester): Outcome {
+    if (pathProblem(path) !== undefined) return { code: ErrorCode.BadArguments };
+    const node = this.nodes.get(path);
+    if (node === undefined) return { code: ErrorCode.NoNode };
+    if (!allowed(node.acl, Perm.read, requester)) return { code: ErrorCode.NoAuth };
+    return version !== -1 && version !== node.version
+      ? { code: ErrorCode.BadVersion }
+      : { code: ErrorCode.Ok };
+  }
+
+  #readNode(type: number, asked: string | null, requester: Requester): ReadOutcome {
+    const path = asked === "" ? "/" : (asked ?? "");
+    const node = this.nodes.get(path);
+    if (node === undefined) return { code: ErrorCode.NoNode };
+    if (!allowed(node.acl, Perm.read, requester)) return { code: ErrorCode.NoAuth };
+    const stat = this.stat(path);
+    if (type === OpCode.exists) return { code: ErrorCode.Ok, stat };
+    if (type === OpCode.getData) return { code: ErrorCode.Ok, stat, data: node.data };
+    const children = [...node.children];
+    if (type === OpCode.getChildren) return { code: ErrorCode.Ok, children };
+    return { code: ErrorCode.Ok, stat, children };
+  }
+
+  #readAcl(path: string | null, requester: Requester): ReadOutcome {
+    const node = this.nodes.get(path === "" ? "/" : (path ?? ""));
+    if (node === undefined) return { code: ErrorCode.NoNode };
+    if (!allowed(node.acl, Perm.read | Perm.admin, requester)) return { code: ErrorCode.NoAuth };
+    return {
+      code: ErrorCode.Ok,
+      acl: shownAcl(node.acl, requester),
+      stat: this.stat(path === "" ? "/" : (path ?? "")),
+    };
+  }
+
+  #remove(path: string, zxid: number): void {
+    const node = this.#at(path);
+    const parentName = parentPath(path);
+    this.nodes.delete(path);
+    this.digest = wrapped(this.digest - digestPart(path, node));
+    this.#undo.push(() => {
+      this.nodes.set(path, node);
+      this.digest = wrapped(this.digest + digestPart(path, node));
+    });
+    this.#change(parentName, (parent) => {
+      parent.children.delete(baseName(path));
+      parent.pzxid = Math.max(parent.pzxid, zxid);
+    });
+    this.#tell(path, EventType.nodeDeleted, "data", node.acl);
+    this.#tell(path, EventType.nodeDeleted, "child", node.acl);
+    const parent = this.#at(parentName);
+    this.#tell(parentName, EventType.nodeChildrenChanged, "child", parent.acl);
+  }
+
+  #add(path: string, node: Node): void {
+    node.crc = crcOf(path, node);
+    this.nodes.set(path, node);
+    this.digest = wrapped(this.digest + digestPart(path, node));
+    this.#undo.push(() => {
+      this.nodes.delete(path);
+      this.digest = wrapped(this.digest - digestPart(path, node));
+    });
+  }
+
+  #change(path: string, change: (node: Node) => void): void {
+    const before = this.#at(path);
+    const node = { ...before, children: new Set(before.children) };
+    change(node);
+    node.crc = crcOf(path, node);
+    this.nodes.set(path, node);
+    const difference = digestPart(path, node) - digestPart(path, before);
+    this.digest = wrapped(this.digest + difference);
+    this.#undo.push(() => {
+      this.nodes.set(path, before);
+      this.digest = wrapped(this.digest - difference);
+    });
+  }
+
+  #plant(path: string, acl: readonly ACL[], aversion: number): void {
+    this.#add(path, {
+      data: Buffer.alloc(0),
+      acl,
+      czxid: 0,
+      mzxid: 0,
+      pzxid: 0,
+      ctime: 0,
+      mtime: 0,
+      version: 0,
+      cversion: 0,
+      aversion,
+      owner: NOBODY,
+      children: new Set(),
+      crc: 0,
+    });
+    if (path !== "/") this.#at(parentPath(path)).children.add(baseName(path));
+  }
+
+  #tell(path: string, type: number, table: Change["table"], acl: readonly ACL[]): void {
+    this.changes.push({ path, type, table, acl });
+  }
+
+  #at(path: string): Node {
+    const node = this.nodes.get(path);
+    if (node === undefined) throw new Error(`the model has no ${path}`);
+    return node;
+  }
+}
+
+function crcOf(path: string, node: Node): number {
+  const stat = Buffer.alloc(60);
+  const longs = [node.czxid, node.mzxid, node.pzxid, node.ctime, node.mtime];
+  for (const [index, value] of longs.entries()) stat.writeBigInt64BE(BigInt(value), index * 8);
+  stat.writeInt32BE(node.version, 40);
+  stat.writeInt32BE(node.cversion, 44);
+  stat.writeInt32BE(node.aversion, 48);
+  stat.write(node.owner, 52, "hex");
+  const name = Buffer.from(path === "/" ? "" : path);
+  return node.data === null ? crc32(name, stat) : crc32(name, node.data, stat);
+}
+
+function digestPart(path: string, node: Node): bigint {
+  return path.startsWith("/zookeeper/") ? 0n : BigInt(node.crc);
+}
+
+function wrapped(digest: bigint): bigint {
+  return BigInt.asUintN(64, digest);
+}

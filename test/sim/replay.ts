@@ -1,0 +1,196 @@
+// The log of a run replayed on the model, request by request. What the model expected of each txn
+// and of each read is what checkers compare with what was seen.
+
+import { CreateFlag, OpCode } from "../../protocol/opcodes.ts";
+import { parentPath } from "../../protocol/paths.ts";
+import type { TxnBody } from "../../protocol/txn.ts";
+import { wordsHex } from "../../protocol/zxid.ts";
+import {
+  allReplies,
+  type Connection,
+  type History,
+  isWrite,
+  type LoggedTxn,
+  type Reply,
+  type Sent,
+} from "./history.ts";
+import { type Change, Model, type Outcome, type ReadOutcome } from "./model.ts";
+import { digestId, type Requester } from "./model-acl.ts";
+
+export interface Step {
+  readonly logged: LoggedTxn;
+  readonly zxid: number;
+  readonly session: string;
+  /** Who asked for it; undefined: the server itself. */
+  readonly origin: { readonly connection: Connection; readonly sent: Sent } | undefined;
+  /** Undefined: a txn that no request accounts for. */
+  readonly expected: Outcome | undefined;
+  /** Of a closeSession: the ephemerals that must go. */
+  readonly closes: readonly string[];
+  readonly changes: readonly Change[];
+  /** Of the tree after it, 16 hexadecimal digits. */
+  readonly digest: string;
+  /** An ephemeral whose session is not open after this txn. */
+  readonly orphan: string | undefined;
+  /** Of each created sequential znode: its parent's life and the number. */
+  readonly numbers: readonly { readonly parent: string; readonly number: string }[];
+}
+
+export interface Replay {
+  readonly history: History;
+  readonly steps: readonly Step[];
+  readonly reads: ReadonlyMap<Reply, ReadOutcome>;
+  readonly requesters: ReadonlyMap<Sent, Requester>;
+}
+
+export function replay(history: History): Replay {
+  const requesters = requestersOf(history);
+  const origins = originsOf(history);
+  const readsAt = readsByZxid(history);
+  const model = new Model();
+  const reads = new Map<Reply, ReadOutcome>();
+  const steps: Step[] = [];
+
+  const readAt = (zxid: number): void => {
+    for (const reply of readsAt.get(zxid) ?? []) {
+      const requester = requesters.get(reply.sent);
+      if (requester !== undefined) reads.set(reply, model.read(reply.sent.op, requester));
+    }
+  };
+
+  readAt(0);
+  for (const logged of history.txns) {
+    const { header } = logged.txn;
+    const session = wordsHex(header.sessionHigh, header.sessionLow);
+    // A session may be closed on a connection of its own, whose xids begin anew.
+    const closing = header.type === OpCode.closeSession;
+    const origin = closing ? undefined : origins.get(`${session}:${header.cxid}`);
+    const { expected, closes } = advance(model, logged, session, origin, requesters);
+    steps.push({
+      logged,
+      zxid: header.zxid,
+      session,
+      origin,
+      expected,
+      closes,
+      changes: model.changes,
+      digest: model.digestHex(),
+      orphan: closing ? orphanIn(model) : undefined,
+      numbers: numbersOf(logged, origin?.sent, model),
+    });
+    readAt(header.zxid);
+  }
+  return { history, steps, reads, requesters };
+}
+
+/** Moves the model over one txn. */
+function advance(
+  model: Model,
+  logged: LoggedTxn,
+  session: string,
+  origin: Step["origin"],
+  requesters: ReadonlyMap<Sent, Requester>,
+): { readonly expected: Outcome | undefined; readonly closes: readonly string[] } {
+  const { header, body } = logged.txn;
+  const ok: Outcome = { code: 0 };
+  switch (body.type) {
+    case OpCode.createSession:
+      model.createSession(session, body.timeoutMs);
+      return { expected: ok, closes: [] };
+    case OpCode.closeSession:
+      return { expected: ok, closes: model.closeSession(session, header.zxid) };
+    case OpCode.deleteContainer:
+      return {
+        expected: { code: model.deleteContainer(body.path ?? "", header.zxid) },
+        closes: [],
+      };
+    default: {
+      const requester = origin && requesters.get(origin.sent);
+      if (origin === undefined || requester === undefined) {
+        // An error txn without an asker is a reaper's delete that came too late: it changes nothing.
+        model.changes = [];
+        return {
+          expected: body.type === OpCode.error ? { code: body.err } : undefined,
+          closes: [],
+        };
+      }
+      const expected = model.write(origin.sent.op, requester, header.zxid, header.timeMs);
+      return { expected, closes: [] };
+    }
+  }
+}
+
+/** By which authentications each request was made. */
+function requestersOf(history: History): Map<Sent, Requester> {
+  const requesters = new Map<Sent, Requester>();
+  for (const { client, session, sent } of history.connections) {
+    let auths: ReadonlySet<string> = new Set([`ip:${client}`]);
+    for (const request of sent) {
+      if (request.op.type === OpCode.auth && request.op.request.scheme === "digest") {
+        const credentials = (request.op.request.auth ?? Buffer.alloc(0)).toString();
+        auths = new Set([...auths, `digest:${digestId(credentials)}`]);
+      }
+      requesters.set(request, { session, auths });
+    }
+  }
+  return requesters;
+}
+
+/** Each write by its session and xid, as a txn's header names it. */
+function originsOf(history: History): Map<string, NonNullable<Step["origin"]>> {
+  const origins = new Map<string, NonNullable<Step["origin"]>>();
+  for (const connection of history.connections) {
+    for (const sent of connection.sent) {
+      if (!isWrite(sent.op) || sent.op.type === OpCode.closeSession) continue;
+      origins.set(`${connection.session}:${sent.xid}`, { connection, sent });
+    }
+  }
+  return origins;
+}
+
+function readsByZxid(history: History): Map<number, Reply[]> {
+  const reads = new Map<number, Reply[]>();
+  for (const { reply } of allReplies(history)) {
+    const { op } = reply.sent;
+    // Who watches what is not of the tree: another checker follows it.
+    if (isWrite(op) || op.type === OpCode.removeWatches || op.type === OpCode.checkWatches)
+      continue;
+    const there = reads.get(reply.zxid);
+    if (there === undefined) reads.set(reply.zxid, [reply]);
+    else there.push(reply);
+  }
+  return reads;
+}
+
+function orphanIn(model: Model): string | undefined {
+  for (const [path, session] of model.ephemerals()) {
+    if (!model.sessions.has(session)) return path;
+  }
+  return undefined;
+}
+
+/** The numbers that a txn gave to sequential znodes. */
+function numbersOf(logged: LoggedTxn, sent: Sent | undefined, model: Model): Step["numbers"] {
+  const numbers: { parent: string; number: string }[] = [];
+  const take = (flags: number, body: TxnBody): void => {
+    if (flags !== CreateFlag.persistentSequential && flags !== CreateFlag.ephemeralSequential)
+      return;
+    if (body.type !== OpCode.create && body.type !== OpCode.create2) return;
+    const path = body.path ?? "";
+    const life = model.nodes.get(parentPath(path))?.czxid;
+    if (life === undefined) return; // the same txn deleted the parent again
+    numbers.push({ parent: `${parentPath(path)} of zxid ${life}`, number: path.slice(-10) });
+  };
+  const { body } = logged.txn;
+  if (sent === undefined) return numbers;
+  if (sent.op.type === OpCode.multi && body.type === OpCode.multi) {
+    if (body.txns.some((part) => part.type === OpCode.error)) return numbers;
+    for (const [index, part] of body.txns.entries()) {
+      const op = sent.op.ops[index];
+      if (op !== undefined && "flags" in op.request) take(op.request.flags, part);
+    }
+  } else if ("request" in sent.op && "flags" in sent.op.request) {
+    take(sent.op.request.flags, body);
+  }
+  return numbers;
+}

@@ -1,0 +1,182 @@
+// The server: the real one on a simulated host, started again whenever it is gone.
+
+import type { Host } from "../../protocol/host.ts";
+import { defaultConfig, type ServerConfig } from "../../server/config.ts";
+import type { Logger } from "../../server/log.ts";
+import { Server } from "../../server/server.ts";
+import { EventKind, type SimHost, type SimRandom, type World } from "../../server/testing/index.ts";
+import { TappedDisk } from "./disk-tap.ts";
+import type { Life, Moment } from "./history.ts";
+import { HearingNetwork, type Recorder } from "./tap.ts";
+
+export const DATA_DIR = "/data";
+export const LOG_DIR = "/data/version-2";
+export const CLIENT_PORT = 2181;
+/** Log lines that are kept for the report of a failed run. */
+const LINES_MAX = 40;
+
+interface MutableLife extends Life {
+  ended: Moment | undefined;
+}
+
+/** What the server did in a run. */
+export interface ServerTally {
+  powerCuts: number;
+  kills: number;
+  stops: number;
+  /** Starts that found a snapshot of a later state than the first. */
+  snapshotsLoaded: number;
+  snapshotsTaken: number;
+  /** It stopped by itself, since the disk was full or failed. */
+  diskStops: number;
+  /** It refused to start. */
+  refusals: number;
+}
+
+export class ServerActor {
+  readonly host: SimHost;
+  readonly lives: MutableLife[] = [];
+  readonly lines: string[] = [];
+  readonly tally: ServerTally = {
+    powerCuts: 0,
+    kills: 0,
+    stops: 0,
+    snapshotsLoaded: 0,
+    snapshotsTaken: 0,
+    diskStops: 0,
+    refusals: 0,
+  };
+  /** Called when it has refused to start, or stopped by itself. */
+  onFailure: (message: string) => void = () => {};
+  /** Called for each thing asked of the disk. */
+  onDiskWork: () => void = () => {};
+  readonly #world: World;
+  readonly #recorder: Recorder;
+  readonly #config: ServerConfig;
+  #server: Server | undefined;
+  #serving = false;
+
+  constructor(world: World, host: SimHost, recorder: Recorder, draw: SimRandom) {
+    this.#world = world;
+    this.host = host;
+    this.#recorder = recorder;
+    this.#config = {
+      ...defaultConfig(DATA_DIR, CLIENT_PORT, draw.pick([500, 1000, 2000])),
+      snapCount: draw.between(30, 150),
+      preAllocBytes: draw.pick([0, 4096, 65_536, 1_048_576]),
+      txnLogSizeLimitBytes: draw.pick([0, 0, 8192]),
+      containerCheckIntervalMs: 4000,
+      purgeIntervalMs: 0,
+    };
+    host.disk.makeDirectory(DATA_DIR);
+    host.disk.syncDirectoryNow("/");
+  }
+
+  get server(): Server | undefined {
+    return this.#server;
+  }
+
+  get serving(): boolean {
+    return this.#serving;
+  }
+
+  get tickTimeMs(): number {
+    return this.#config.tickTimeMs;
+  }
+
+  /** Turns the machine on and starts the process. */
+  start(): void {
+    this.host.restart();
+    if (this.#hasSnapshot()) this.tally.snapshotsLoaded++;
+    this.#world.schedule(this.host, 1000, EventKind.script, () => this.#run());
+  }
+
+  /** Ends the process without a word. */
+  kill(how: "kill" | "power"): void {
+    if (how === "power") this.tally.powerCuts++;
+    else this.tally.kills++;
+    this.#gone();
+    this.host.crash(how);
+  }
+
+  /** SIGTERM; it is started again by `stopped`. */
+  stop(stopped: () => void): void {
+    this.tally.stops++;
+    this.#world.schedule(this.host, 0, EventKind.script, () => {
+      this.#onStopped = stopped;
+      this.#server?.stop();
+    });
+  }
+
+  #onStopped: () => void = () => {};
+
+  #run(): void {
+    const { clock, random, network, disk } = this.host;
+    const host: Host = {
+      clock,
+      random,
+      network: new HearingNetwork(network, this.#recorder),
+      disk: new TappedDisk(disk, this.#recorder, () => this.onDiskWork()),
+    };
+    const server = new Server(host, this.#config, this.#logger(), {
+      ready: () => this.#ready(),
+      stopped: () => {
+        this.#gone();
+        this.#onStopped();
+      },
+      failed: ({ message }) => this.#failed(message),
+      snapshotTaken: () => {
+        this.tally.snapshotsTaken++;
+      },
+    });
+    this.#server = server;
+  }
+
+  #ready(): void {
+    const tree = this.#server?.tree;
+    if (tree === undefined) return;
+    this.#serving = true;
+    const words = [tree.digestHigh, tree.digestLow];
+    this.lives.push({
+      when: this.#recorder.now(),
+      recoveredZxid: tree.lastZxid,
+      digest: words.map((word) => (word >>> 0).toString(16).padStart(8, "0")).join(""),
+      ended: undefined,
+    });
+  }
+
+  #failed(message: string): void {
+    this.lines.push(`failed: ${message}`);
+    if (this.#serving) this.tally.diskStops++;
+    else this.tally.refusals++;
+    this.#gone();
+    // In an event of its own: the process ends after it has said why.
+    this.#world.schedule(undefined, 100, EventKind.script, () => {
+      this.host.crash("kill");
+      this.onFailure(message);
+    });
+  }
+
+  #gone(): void {
+    this.#serving = false;
+    const life = this.lives.at(-1);
+    if (life !== undefined && life.ended === undefined) life.ended = this.#recorder.now();
+  }
+
+  #hasSnapshot(): boolean {
+    const { disk } = this.host;
+    if (disk.stat(LOG_DIR) === undefined) return false;
+    return disk.list(LOG_DIR).some((name) => /^snapshot\.[1-9a-f][0-9a-f]*$/.test(name));
+  }
+
+  #logger(): Logger {
+    const note =
+      (level: string) =>
+      (fields: object, message: string): void => {
+        const seconds = (this.#world.nowUs / 1e6).toFixed(6);
+        this.lines.push(`${seconds} ${level} ${message} ${JSON.stringify(fields)}`);
+        if (this.lines.length > LINES_MAX) this.lines.shift();
+      };
+    return { debug: () => {}, info: note("info"), warn: note("warn"), error: note("error") };
+  }
+}

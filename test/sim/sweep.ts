@@ -1,0 +1,167 @@
+// Many seeds: how fast, what they reached, and whether one of them found something.
+
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { nodeHost } from "../../protocol/node-host.ts";
+import { type Reached, type RunResult, run } from "./run.ts";
+
+/** What a sweep must reach with at least one seed in twenty. */
+const MUST_REACH: readonly (keyof Reached)[] = [
+  "tornWrites",
+  "lostNames",
+  "powerCuts",
+  "snapshotsLoaded",
+  "expiries",
+  "reconnects",
+  "multis",
+  "failedMultis",
+  "watchEvents",
+  "restoredWatches",
+  "containersReaped",
+  "diskStops",
+];
+const SHARE_MIN = 1 / 20;
+/** Below this many seeds the shares say nothing. */
+const SEEDS_FOR_SHARES = 100;
+
+/** A sweep's sum, which parts of it run elsewhere can send as JSON. */
+export interface Sum {
+  seeds: number;
+  operations: number;
+  succeeded: number;
+  faults: number;
+  txns: number;
+  /** Seeds that reached each thing. */
+  reached: Partial<Record<keyof Reached, number>>;
+  failed: { seed: number; checker: string; message: string }[];
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function emptySum(): Sum {
+  return { seeds: 0, operations: 0, succeeded: 0, faults: 0, txns: 0, reached: {}, failed: [] };
+}
+
+export function addRun(sum: Sum, result: RunResult): void {
+  sum.seeds++;
+  sum.operations += result.operations;
+  sum.succeeded += result.succeeded;
+  sum.faults += result.faults;
+  sum.txns += result.txns;
+  for (const [name, count] of Object.entries(result.reached) as [keyof Reached, number][]) {
+    if (count > 0) sum.reached[name] = (sum.reached[name] ?? 0) + 1;
+  }
+  for (const violation of result.violations) sum.failed.push({ seed: result.seed, ...violation });
+}
+
+/** What a sweep should have reached and did not. */
+export function unreached(sum: Sum): string[] {
+  if (sum.seeds < SEEDS_FOR_SHARES) return [];
+  return MUST_REACH.filter((name) => (sum.reached[name] ?? 0) < sum.seeds * SHARE_MIN);
+}
+
+/** Runs one seed and tells all about it. */
+export function replayOne(seed: number): number {
+  const result = run(seed);
+  for (const line of result.lines) print(line);
+  for (const { checker, message } of result.violations) print(`VIOLATION ${checker}: ${message}`);
+  print(
+    `seed ${seed}: ${result.succeeded} of ${result.operations} calls succeeded, ` +
+      `${result.txns} txns, ${result.faults} faults, ${result.events} events, ` +
+      `${(result.simulatedMs / 1000).toFixed(1)} simulated seconds`,
+  );
+  print(`reached: ${JSON.stringify(result.reached)}`);
+  print(`trace hash ${result.traceHash}`);
+  return result.violations.length === 0 ? 0 : 1;
+}
+
+/** Runs seeds from 1 on until one finds something. */
+export function seekBug(name: string, seeds: number): number {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const [violation] = run(seed).violations;
+    if (violation === undefined) continue;
+    print(`${name}: seed ${seed}, ${violation.checker}: ${violation.message}`);
+    return 0;
+  }
+  print(`${name}: not found within ${seeds} seeds`);
+  return 1;
+}
+
+/** Runs a range of seeds in this process or in several. */
+export async function sweep(first: number, last: number, jobs: number): Promise<number> {
+  const { clock } = nodeHost();
+  const begunMs = clock.nowMs();
+  const sum = jobs > 1 ? await inProcesses(first, last, jobs) : inThisProcess(first, last);
+  const seconds = (clock.nowMs() - begunMs) / 1000;
+  if (process.send !== undefined) {
+    process.send(sum);
+    return 0;
+  }
+  for (const { seed, checker, message } of sum.failed) {
+    print(`VIOLATION seed ${seed} ${checker}: ${message}`);
+  }
+  print(
+    `${sum.seeds} seeds in ${seconds.toFixed(1)} s, ${(sum.seeds / seconds).toFixed(1)} a second: ` +
+      `${sum.operations} calls (${Math.round((100 * sum.succeeded) / sum.operations)} % succeeded), ` +
+      `${sum.txns} txns, ${sum.faults} faults`,
+  );
+  for (const [name, seeds] of Object.entries(sum.reached)) {
+    print(
+      `  ${name.padEnd(18)} ${((100 * seeds) / sum.seeds).toFixed(1).padStart(5)} % of the seeds`,
+    );
+  }
+  const missing = unreached(sum);
+  if (missing.length > 0) print(`NOT REACHED by one seed in twenty: ${missing.join(", ")}`);
+  return sum.failed.length > 0 || missing.length > 0 ? 1 : 0;
+}
+
+function inThisProcess(first: number, last: number): Sum {
+  const sum = emptySum();
+  for (let seed = first; seed <= last; seed++) addRun(sum, run(seed));
+  return sum;
+}
+
+/** Each process takes every `jobs`-th seed of the range, as a range of its own. */
+async function inProcesses(first: number, last: number, jobs: number): Promise<Sum> {
+  const share = Math.ceil((last - first + 1) / jobs);
+  const parts = Array.from({ length: jobs }, (_, index) => {
+    const from = first + index * share;
+    return child(from, Math.min(last, from + share - 1));
+  });
+  const sum = emptySum();
+  for (const part of await Promise.all(parts)) merge(sum, part);
+  return sum;
+}
+
+function child(first: number, last: number): Promise<Sum> {
+  if (last < first) return Promise.resolve(emptySum());
+  const register = new URL("./register.mjs", import.meta.url).href;
+  const cli = fileURLToPath(new URL("./cli.ts", import.meta.url));
+  const range = `${first}..${last}`;
+  const worker = fork(cli, ["--seeds", range], { execArgv: ["--import", register] });
+  return new Promise((resolve, reject) => {
+    let answer: Sum | undefined;
+    worker.on("message", (message) => {
+      answer = message as Sum;
+    });
+    worker.on("error", reject);
+    worker.on("close", (code) => {
+      if (answer === undefined) reject(new Error(`seeds ${range} ended with code ${code}`));
+      else resolve(answer);
+    });
+  });
+}
+
+function merge(into: Sum, part: Sum): void {
+  into.seeds += part.seeds;
+  into.operations += part.operations;
+  into.succeeded += part.succeeded;
+  into.faults += part.faults;
+  into.txns += part.txns;
+  into.failed.push(...part.failed);
+  for (const [name, seeds] of Object.entries(part.reached) as [keyof Reached, number][]) {
+    into.reached[name] = (into.reached[name] ?? 0) + seeds;
+  }
+}

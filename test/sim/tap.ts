@@ -1,0 +1,306 @@
+// Listens in on a run: every byte between clients and server. It decodes with the records of protocol/ and shares nothing with the code that sent them.
+
+import { FrameSplitter } from "../../protocol/frames.ts";
+import type {
+  Address,
+  HostError,
+  Link,
+  LinkHandlers,
+  ListenAddress,
+  Listener,
+  Network,
+} from "../../protocol/host.ts";
+import { Reader } from "../../protocol/jute.ts";
+import { Xid } from "../../protocol/opcodes.ts";
+import {
+  readConnectResponse,
+  readReplyHeader,
+  readRequestHeader,
+  readWatcherEvent,
+} from "../../protocol/proto.ts";
+import { wordsHex } from "../../protocol/zxid.ts";
+import type { World } from "../../server/testing/index.ts";
+import { decodeRequest, decodeResult } from "./decode.ts";
+import type { Connection, Moment, Reply, Sent, WatchEvent } from "./history.ts";
+
+const FRAME_MAX_BYTES = 0x100_0000;
+
+/** Writes down what happens, in one order. */
+export class Recorder {
+  readonly connections: MutableConnection[] = [];
+  readonly heard: Map<string, Moment[]> = new Map();
+  /** When each zxid was last handed to the disk. */
+  readonly loggedAt: Map<number, Moment> = new Map();
+  readonly #world: World;
+  #order = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  now(): Moment {
+    return { order: ++this.#order, atUs: this.#world.nowUs };
+  }
+
+  hear(session: string, when: Moment): void {
+    const there = this.heard.get(session);
+    if (there === undefined) this.heard.set(session, [when]);
+    else there.push(when);
+  }
+}
+
+interface MutableConnection extends Connection {
+  readonly sent: Sent[];
+  readonly received: (Reply | WatchEvent)[];
+}
+
+/** A client's network, listened in on. */
+export class TappedNetwork implements Network {
+  readonly #inner: Network;
+  readonly #recorder: Recorder;
+  readonly #client: string;
+
+  constructor(inner: Network, recorder: Recorder, client: string) {
+    this.#inner = inner;
+    this.#recorder = recorder;
+    this.#client = client;
+  }
+
+  listen(
+    at: ListenAddress,
+    accept: (link: Link) => void,
+    done: (error: HostError | undefined, listener: Listener | undefined) => void,
+  ): void {
+    this.#inner.listen(at, accept, done);
+  }
+
+  connect(to: Address, handlers: LinkHandlers): Link {
+    const tap = new TappedLink(new ClientEnd(this.#recorder, this.#client), handlers);
+    tap.inner = this.#inner.connect(to, tap);
+    return tap;
+  }
+}
+
+/** The server's network: when it hears of which session. */
+export class HearingNetwork implements Network {
+  readonly #inner: Network;
+  readonly #recorder: Recorder;
+
+  constructor(inner: Network, recorder: Recorder) {
+    this.#inner = inner;
+    this.#recorder = recorder;
+  }
+
+  listen(
+    at: ListenAddress,
+    accept: (link: Link) => void,
+    done: (error: HostError | undefined, listener: Listener | undefined) => void,
+  ): void {
+    const accepted = (inner: Link): void => {
+      const tap = new TappedLink(new ServerEnd(this.#recorder), undefined);
+      tap.inner = inner;
+      inner.handlers = tap;
+      accept(tap);
+    };
+    this.#inner.listen(at, accepted, done);
+  }
+
+  connect(to: Address, handlers: LinkHandlers): Link {
+    return this.#inner.connect(to, handlers);
+  }
+}
+
+/** What an end of a link does with the bytes that pass it. */
+interface End {
+  wrote(bytes: Buffer): void;
+  got(bytes: Buffer): void;
+}
+
+class TappedLink implements Link, LinkHandlers {
+  inner: Link | undefined;
+  readonly #end: End;
+  #handlers: LinkHandlers | undefined;
+
+  constructor(end: End, handlers: LinkHandlers | undefined) {
+    this.#end = end;
+    this.#handlers = handlers;
+  }
+
+  get handlers(): LinkHandlers {
+    return this.#handlers ?? this;
+  }
+
+  set handlers(handlers: LinkHandlers) {
+    this.#handlers = handlers;
+  }
+
+  get remoteAddress(): string {
+    return this.inner?.remoteAddress ?? "";
+  }
+
+  get remotePort(): number {
+    return this.inner?.remotePort ?? 0;
+  }
+
+  get pendingBytes(): number {
+    return this.inner?.pendingBytes ?? 0;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.#end.wrote(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    return this.inner?.write(bytes) ?? true;
+  }
+
+  pause(): void {
+    this.inner?.pause();
+  }
+
+  resume(): void {
+    this.inner?.resume();
+  }
+
+  end(): void {
+    this.inner?.end();
+  }
+
+  destroy(): void {
+    this.inner?.destroy();
+  }
+
+  opened(): void {
+    this.#handlers?.opened?.();
+  }
+
+  data(bytes: Buffer): void {
+    this.#end.got(bytes);
+    this.#handlers?.data(bytes);
+  }
+
+  ended(): void {
+    this.#handlers?.ended();
+  }
+
+  drained(): void {
+    this.#handlers?.drained();
+  }
+
+  closed(error: HostError | undefined): void {
+    this.#handlers?.closed(error);
+  }
+}
+
+function refuse(length: number): never {
+  throw new Error(`a frame of ${length} bytes`);
+}
+
+class ClientEnd implements End {
+  readonly #recorder: Recorder;
+  readonly #client: string;
+  readonly #reader = new Reader();
+  readonly #requests: FrameSplitter;
+  readonly #replies: FrameSplitter;
+  /** Requests that wait for the handshake to name their session. */
+  readonly #early: Sent[] = [];
+  #connection: MutableConnection | undefined;
+  #helloSent = false;
+  #refused = false;
+  #answered = 0;
+
+  constructor(recorder: Recorder, client: string) {
+    this.#recorder = recorder;
+    this.#client = client;
+    this.#requests = new FrameSplitter(FRAME_MAX_BYTES, (b, s, e) => this.#sent(b, s, e), refuse);
+    this.#replies = new FrameSplitter(FRAME_MAX_BYTES, (b, s, e) => this.#got(b, s, e), refuse);
+  }
+
+  wrote(bytes: Buffer): void {
+    this.#requests.push(bytes);
+  }
+
+  got(bytes: Buffer): void {
+    this.#replies.push(bytes);
+  }
+
+  #sent(bytes: Buffer, start: number, end: number): void {
+    if (!this.#helloSent) {
+      this.#helloSent = true;
+      return;
+    }
+    const reader = this.#reader.reset(Buffer.from(bytes.subarray(start, end)));
+    const { xid, type } = readRequestHeader(reader);
+    const sent: Sent = {
+      kind: "sent",
+      when: this.#recorder.now(),
+      xid,
+      op: decodeRequest(reader, type),
+    };
+    (this.#connection?.sent ?? this.#early).push(sent);
+  }
+
+  #got(bytes: Buffer, start: number, end: number): void {
+    if (this.#refused) return;
+    const reader = this.#reader.reset(Buffer.from(bytes.subarray(start, end)));
+    if (this.#connection === undefined) {
+      this.#shakeHands(reader);
+      return;
+    }
+    const { xid, zxid, err } = readReplyHeader(reader);
+    const when = this.#recorder.now();
+    if (xid === Xid.notification) {
+      const { type, path } = readWatcherEvent(reader);
+      this.#connection.received.push({ kind: "event", when, type, path: path ?? "", zxid });
+      return;
+    }
+    const sent = this.#connection.sent[this.#answered++];
+    if (sent === undefined) throw new Error(`xid ${xid} was answered, and nothing was asked`);
+    const inOrder = sent.xid === xid;
+    const result = inOrder && err === 0 ? decodeResult(reader, sent.op) : {};
+    this.#connection.received.push({ kind: "reply", when, sent, xid, zxid, code: err, result });
+  }
+
+  #shakeHands(reader: Reader): void {
+    const { timeoutMs, sessionHigh, sessionLow } = readConnectResponse(reader);
+    if (timeoutMs <= 0) {
+      this.#refused = true;
+      return;
+    }
+    this.#connection = {
+      client: this.#client,
+      session: wordsHex(sessionHigh, sessionLow),
+      timeoutMs,
+      opened: this.#recorder.now(),
+      sent: [...this.#early],
+      received: [],
+    };
+    this.#recorder.connections.push(this.#connection);
+  }
+}
+
+/** Where a ConnectResponse has the session's id, its frame's length included. */
+const SESSION_AT = 12;
+
+class ServerEnd implements End {
+  readonly #recorder: Recorder;
+  readonly #early: Moment[] = [];
+  #head = Buffer.alloc(0);
+  #session: string | undefined;
+
+  constructor(recorder: Recorder) {
+    this.#recorder = recorder;
+  }
+
+  wrote(bytes: Buffer): void {
+    if (this.#session !== undefined) return;
+    this.#head = Buffer.concat([this.#head, bytes]);
+    if (this.#head.length < SESSION_AT + 8) return;
+    const high = this.#head.readInt32BE(SESSION_AT);
+    this.#session = wordsHex(high, this.#head.readInt32BE(SESSION_AT + 4));
+    for (const when of this.#early) this.#recorder.hear(this.#session, when);
+  }
+
+  got(): void {
+    const when = this.#recorder.now();
+    if (this.#session === undefined) this.#early.push(when);
+    else this.#recorder.hear(this.#session, when);
+  }
+}

@@ -1,0 +1,248 @@
+// What clients ask for: every operation of the service, on few paths, so that requests meet.
+
+import type { Operation } from "../../client/operations.ts";
+import * as operations from "../../client/operations.ts";
+import type { WatchKind } from "../../client/watches.ts";
+import type { ACL } from "../../protocol/data.ts";
+import type { MultiOp } from "../../protocol/multi.ts";
+import { CreateFlag, OpCode, Perm } from "../../protocol/opcodes.ts";
+import type { SimRandom } from "../../server/testing/index.ts";
+
+/** A call that a client makes. */
+export interface Call {
+  readonly operation: Operation<never, unknown>;
+  readonly args: unknown;
+  readonly path: string;
+  /** The watch that it leaves behind. */
+  readonly watch: WatchKind | undefined;
+}
+
+/** The places of the tree where clients meet; each is made at the start by whoever comes first. */
+export const ROOTS: readonly string[] = ["/plain", "/queue", "/locks", "/boxes", "/secret"];
+
+const NAMES = ["a", "b", "c", "d", "e", "f"];
+const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
+const MINE: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "auth", id: "" } }];
+const SHARED: readonly ACL[] = [
+  ...MINE,
+  { perms: Perm.read, id: { scheme: "world", id: "anyone" } },
+];
+const CLOSED: readonly ACL[] = [
+  { perms: Perm.all, id: { scheme: "digest", id: "someone:bm90IGEgaGFzaCBvZiBhbnl0aGluZw==" } },
+];
+/** No list at all: it must be refused. */
+const NONE: readonly ACL[] = [];
+
+const KNOWN_MAX = 60;
+const LARGE_BYTES = 20_000;
+
+const CHOICES: readonly (readonly [share: number, make: (load: Workload) => Call])[] = [
+  [15, (load) => load.getData()],
+  [8, (load) => load.exists()],
+  [9, (load) => load.getChildren()],
+  [2, (load) => load.getACL()],
+  [3, (load) => load.sync()],
+  [9, (load) => load.create()],
+  [9, (load) => load.createSequential()],
+  [9, (load) => load.createEphemeral()],
+  [4, (load) => load.createBoxed()],
+  [12, (load) => load.setData()],
+  [10, (load) => load.delete()],
+  [3, (load) => load.setACL()],
+  [9, (load) => load.multi()],
+];
+
+const TOTAL = CHOICES.reduce((sum, [share]) => sum + share, 0);
+
+export class Workload {
+  readonly #draw: SimRandom;
+  /** Paths that somebody was told of: most calls are about these. */
+  readonly #known: string[] = [...ROOTS];
+
+  constructor(draw: SimRandom) {
+    this.#draw = draw;
+  }
+
+  /** A path that exists, or did. */
+  learn(path: string): void {
+    if (this.#known.length < KNOWN_MAX) this.#known.push(path);
+    else this.#known[this.#draw.between(ROOTS.length, KNOWN_MAX - 1)] = path;
+  }
+
+  forget(path: string): void {
+    const at = this.#known.indexOf(path);
+    if (at >= ROOTS.length) this.#known.splice(at, 1);
+  }
+
+  next(): Call {
+    let at = this.#draw.fraction() * TOTAL;
+    for (const [share, make] of CHOICES) {
+      at -= share;
+      if (at < 0) return make(this);
+    }
+    return this.getData();
+  }
+
+  root(path: string): Call {
+    return this.#create(operations.create, path, CreateFlag.persistent, OPEN);
+  }
+
+  getData(): Call {
+    return this.#read(operations.getData, "data");
+  }
+
+  exists(): Call {
+    return this.#read(operations.exists, "exists");
+  }
+
+  getChildren(): Call {
+    return this.#read(operations.getChildren, "children");
+  }
+
+  getACL(): Call {
+    const path = this.#somewhere();
+    return call(operations.getACL, path, path);
+  }
+
+  sync(): Call {
+    const path = this.#somewhere();
+    return call(operations.sync, path, path);
+  }
+
+  create(): Call {
+    const draw = this.#draw;
+    const place = draw.chance(0.8) ? "/plain" : this.#somewhere();
+    const path = `${place === "/" ? "" : place}/${draw.pick(NAMES)}`;
+    const acl = draw.chance(0.85) ? OPEN : draw.pick([SHARED, MINE, NONE]);
+    return this.#create(operations.create, path, CreateFlag.persistent, acl);
+  }
+
+  createSequential(): Call {
+    const draw = this.#draw;
+    const place = draw.pick(["/queue", "/queue", "/locks", "/plain"]);
+    const path = draw.chance(0.1) ? `${place}/` : `${place}/${draw.pick(["n-", "m-"])}`;
+    return this.#create(operations.create, path, CreateFlag.persistentSequential, OPEN);
+  }
+
+  createEphemeral(): Call {
+    const draw = this.#draw;
+    if (draw.chance(0.5)) {
+      return this.#create(operations.create, "/locks/l-", CreateFlag.ephemeralSequential, OPEN);
+    }
+    const path = `/${draw.pick(["locks", "plain", "boxes/a"])}/${draw.pick(NAMES)}`;
+    return this.#create(operations.create, path, CreateFlag.ephemeral, OPEN);
+  }
+
+  /** A container, or something in one. */
+  createBoxed(): Call {
+    const box = `/boxes/${this.#draw.pick(["a", "b"])}`;
+    if (this.#draw.chance(0.5)) {
+      return this.#create(operations.createContainer, box, CreateFlag.container, OPEN);
+    }
+    const path = `${box}/${this.#draw.pick(NAMES)}`;
+    return this.#create(operations.create, path, CreateFlag.persistent, OPEN);
+  }
+
+  setData(): Call {
+    const path = this.#somewhere();
+    return call(operations.setData, { path, data: this.#data(), version: this.#version() }, path);
+  }
+
+  delete(): Call {
+    const path = this.#somewhere();
+    return call(operations.deleteNode, { path, version: this.#version() }, path);
+  }
+
+  setACL(): Call {
+    const path = this.#draw.chance(0.5) ? "/secret" : this.#somewhere();
+    const acl = ROOTS.includes(path)
+      ? this.#draw.pick([OPEN, OPEN, NONE])
+      : this.#draw.pick([OPEN, OPEN, SHARED, MINE, CLOSED]);
+    return call(operations.setACL, { path, acl, version: this.#version() }, path);
+  }
+
+  multi(): Call {
+    const parts = Array.from({ length: this.#draw.between(1, 5) }, () => this.#part());
+    return call(operations.multi, parts, "/");
+  }
+
+  #part(): MultiOp {
+    const draw = this.#draw;
+    const path = this.#somewhere();
+    switch (draw.below(8)) {
+      case 0:
+        return { type: OpCode.check, request: { path, version: this.#version() } };
+      case 1:
+        return { type: OpCode.delete, request: { path, version: this.#version() } };
+      case 2:
+      case 3:
+        return {
+          type: OpCode.setData,
+          request: { path, data: this.#data(), version: this.#version() },
+        };
+      case 4:
+        return {
+          type: OpCode.create2,
+          request: {
+            path: `/plain/${draw.pick(NAMES)}`,
+            data: this.#data(),
+            acl: OPEN,
+            flags: draw.pick([CreateFlag.persistent, CreateFlag.ephemeral]),
+          },
+        };
+      default:
+        return {
+          type: draw.pick([OpCode.create, OpCode.create2]),
+          request: {
+            path: draw.pick(["/queue/n-", "/locks/l-"]),
+            data: this.#data(),
+            acl: OPEN,
+            flags: draw.pick([CreateFlag.persistentSequential, CreateFlag.ephemeralSequential]),
+          },
+        };
+    }
+  }
+
+  #read<R>(
+    operation: Operation<{ readonly path: string; readonly watch: boolean }, R>,
+    kind: WatchKind,
+  ): Call {
+    const path = this.#somewhere();
+    const watch = this.#draw.chance(0.4);
+    return call(operation, { path, watch }, path, watch ? kind : undefined);
+  }
+
+  #create<R>(
+    operation: Operation<
+      { path: string; data: Buffer | null; acl: readonly ACL[]; flags: number },
+      R
+    >,
+    path: string,
+    flags: number,
+    acl: readonly ACL[],
+  ): Call {
+    return call(operation, { path, data: this.#data(), acl, flags }, path);
+  }
+
+  #somewhere(): string {
+    const draw = this.#draw;
+    if (draw.chance(0.06)) return `/${draw.pick(["plain", "nowhere"])}/${draw.pick(NAMES)}`;
+    return draw.pick(this.#known);
+  }
+
+  #version(): number {
+    return this.#draw.chance(0.75) ? -1 : this.#draw.below(3);
+  }
+
+  #data(): Buffer | null {
+    const draw = this.#draw;
+    if (draw.chance(0.05)) return null;
+    const bytes = Buffer.alloc(draw.chance(0.02) ? draw.below(LARGE_BYTES) : draw.below(120));
+    draw.fill(bytes);
+    return bytes;
+  }
+}
+
+function call<A, R>(operation: Operation<A, R>, args: A, path: string, watch?: WatchKind): Call {
+  return { operation, args, path, watch };
+}
