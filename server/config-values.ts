@@ -15,7 +15,7 @@ export interface ValueType<T> {
   parse(text: string, warn: (message: string) => void): T | undefined;
 }
 
-export const INT_MAX = 0x7fff_ffff;
+const INT_MAX = 0x7fff_ffff;
 const KB = 1024;
 const HOUR_MS = 3_600_000;
 

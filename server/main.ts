@@ -131,12 +131,13 @@ class ServerProcess {
     this.#server?.stop();
   }
 
+  /** The reader of the settings has told it once, at the start. */
   #remindOfUnsafeSettings(): void {
     const { forceSync, skipAcl } = this.#config;
-    if (!forceSync) this.#log.warn({}, "forceSync=no: a power cut loses acknowledged writes");
-    if (skipAcl) this.#log.warn({}, "skipACL=yes: every client may do everything");
     if (forceSync && !skipAcl) return;
     this.#host.clock.after(UNSAFE_REMINDER_MS, () => {
+      if (!forceSync) this.#log.warn({}, "forceSync=no: a power cut loses acknowledged writes");
+      if (skipAcl) this.#log.warn({}, "skipACL=yes: every client may do everything");
       this.#remindOfUnsafeSettings();
     });
   }

@@ -77,7 +77,7 @@ export function parseProperties(bytes: Uint8Array): PropertiesFile {
 }
 
 /** As Java's String.trim: blanks and control characters at both ends. */
-export function javaTrim(text: string): string {
+function javaTrim(text: string): string {
   return text.replace(/^[\0-\x20]+|[\0-\x20]+$/g, "");
 }
 

@@ -7,7 +7,7 @@
 export const QUORATE_VERSION = "0.1.0";
 
 /** The ZooKeeper whose behaviour this release follows. */
-export const ZOOKEEPER_VERSION = "3.9.4";
+const ZOOKEEPER_VERSION = "3.9.4";
 
 /** When this version was made, UTC. */
 const RELEASED = { year: "2026", month: "11", day: "22", time: "18:00" } as const;

@@ -15,8 +15,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ErrorCode } from "../../protocol/errors.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
+import { VERSION_TEXT } from "../../server/version.ts";
 import { type Ending, QuorateCommand, servingPort } from "../tools/quorate-command.ts";
 import { RawSession } from "../tools/raw-session.ts";
+import { fourLetterWord } from "../tools/server-process.ts";
 import { until } from "../tools/until.ts";
 
 let home: string;
@@ -90,7 +92,7 @@ describe("a configuration that is wrong", () => {
     expect(existsSync(join(home, "data"))).toBe(false);
   });
 
-  // operations 1.2/2 invalid invocation or config, 2.9
+  // operations 1.2/2 invalid invocation or config, 2.9/file missing
   test("that is missing ends with 2", async () => {
     const { code, stderr } = await end("server", join(home, "none.cfg"));
     expect(code).toBe(2);
@@ -98,7 +100,7 @@ describe("a configuration that is wrong", () => {
     expect(stderr).toMatch(/Invalid config, exiting abnormally\n$/);
   });
 
-  // operations 2.9, 1.1
+  // operations 2.9/no arguments, 1.1
   test.each([
     [["server"]],
     [["server", "1", "2", "3", "4", "5"]],
@@ -249,7 +251,7 @@ describe("a port", () => {
 });
 
 describe("a signal", () => {
-  // operations 1.2/0 normal end, 1.3/SIGTERM SIGINT, Trap 36
+  // operations 1.1/quorate server <cfg>, 1.2/0 normal end, 1.3/SIGTERM SIGINT, Trap 36
   test.each(["SIGTERM", "SIGINT"] as const)(
     "%s ends connections with FIN, keeps sessions, gives the lock back and ends with 0",
     async (signal) => {
@@ -298,6 +300,30 @@ test("two to four arguments are port, data directory, tick and connections", asy
   expect(existsSync(join(home, "data", "version-2"))).toBe(true);
   const status = await end("status", `127.0.0.1:${port}`);
   expect([status.code, status.stdout]).toEqual([0, "Mode: standalone\n"]);
+});
+
+// operations 6.1/Startup banner
+test("the log begins with one line that says what runs where", async () => {
+  const { server } = await serving();
+  expect(server.log[0]).toMatchObject({
+    msg: "quorate starts",
+    level: "info",
+    pid: server.pid,
+    node: process.version,
+    config: join(home, "zoo.cfg"),
+    dataDir: join(home, "data"),
+    version: VERSION_TEXT,
+  });
+});
+
+// operations 3.1/A word arriving when maxClientCnxns/maxCnxns is exhausted, Trap 33
+test("a probe on this machine is answered when no more connections are let in", async () => {
+  const path = configFile({ maxClientCnxns: "1", "4lw.commands.whitelist": "ruok" });
+  const { port } = await serving(path);
+  const session = await RawSession.open(port);
+  expect(await fourLetterWord(port, "ruok")).toBe("imok");
+  await expect(RawSession.open(port)).rejects.toThrow("the server ended the connection");
+  session.drop();
 });
 
 // operations 1.1/quorate 4lw <host> <port> <word> [secure]

@@ -1,11 +1,14 @@
 // The four-letter words of a server of ours beside Apache ZooKeeper's, in the same state.
 // needs: apache
 
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OpCode } from "../../protocol/opcodes.ts";
 import { ApacheServer, fourLetterWord } from "../tools/apache.ts";
 import { QuorateServer } from "../tools/quorate-server.ts";
 import { RawSession } from "../tools/raw-session.ts";
+import { until } from "../tools/until.ts";
 
 const EPHEMERAL = 1;
 
@@ -130,6 +133,43 @@ test("what follows a word is ignored", async () => {
 test("an unknown word closes the connection without an answer", async () => {
   for (const { port } of [apache, ours]) {
     expect(await fourLetterWord(port, "moo!")).toBe("");
+  }
+});
+
+// operations 3.1/A client that half-closes right after sending MUST still
+// operations 3.1/Answer is raw text LF line ends no length prefix then FIN.
+test("a client that has nothing more to send gets the whole answer, and then FIN", async () => {
+  for (const { port } of [apache, ours]) {
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    let answer = "";
+    socket.on("data", (chunk: Buffer) => {
+      answer += chunk.toString();
+    });
+    socket.end("mntr");
+    await once(socket, "end");
+    expect(answer).toMatch(/^zk_version\t[^]*\n$/);
+    socket.destroy();
+  }
+});
+
+// operations 3.1/The first 4 bytes of a connection read as a big-endian, Trap 2
+test("within a session the same bytes are a length that closes the connection", async () => {
+  for (const { port } of [apache, ours]) {
+    const session = await RawSession.open(port);
+    session.write(Buffer.from("ruok"));
+    await until("the server closes", () => session.ending !== undefined);
+    expect(session.unreadBytes).toBe(0);
+    session.drop();
+  }
+});
+
+// operations 3.1/0xfff4fffd (telnet interrupt) → close quietly no warning
+test("what telnet sends for an interrupt closes the connection", async () => {
+  for (const { port } of [apache, ours]) {
+    const socket = connect({ port, host: "127.0.0.1" });
+    socket.write(Buffer.from("fff4fffd", "hex"));
+    const [hadError] = (await once(socket.resume(), "close")) as [boolean];
+    expect([hadError, socket.bytesRead]).toEqual([false, 0]);
   }
 });
 

@@ -136,7 +136,7 @@ test("keys that ZooKeeper ignores in its file count here, and that is said", () 
   expect(problems("", { javaFlags: "-Djute.maxbuffer=4000000" })).toEqual([]);
 });
 
-// operations 2.3/4lw.commands.whitelist, 3.2
+// operations 2.3/4lw.commands.whitelist, 2.8/quorate.4lw.loopbackWhitelist, 3.2
 test("the whitelist is a trimmed list, a star in it is everything, strange words are warned about", () => {
   expect(config("4lw.commands.whitelist= stat, ,mntr ").fourLetterWords).toEqual(
     new Set(["stat", "mntr"]),
@@ -158,7 +158,7 @@ test("a switch that ZooKeeper reads loosely takes true and false, and nothing el
   ]);
 });
 
-// operations 2.2/strict boolean
+// operations 2.2/strict boolean, 2.9/reconfigEnabled=yes, 2.3/reconfigEnabled
 test("a switch that ZooKeeper reads strictly takes true and false in any case", () => {
   expect(problems("standaloneEnabled=True\nreconfigEnabled=FALSE")).toEqual([]);
   expect(problems("reconfigEnabled=yes")).toEqual([
@@ -269,7 +269,7 @@ test("an unknown key is warned about, with the key that was meant", () => {
   ]);
 });
 
-// operations 2.9, 2.1/Order
+// operations 2.9, 2.9/tickTime=abc, 2.9/clientPort=70000, 2.9/no dataDir, 2.9/unknown key, 2.1/Order
 test("all problems are told in one pass, in the file's order, and counted", () => {
   const reading = read("tickTme=5\nsnapCount=x\nclientPort=70000\n  tickTime =  abc\n");
   expect(reading.config).toBeUndefined();
@@ -361,7 +361,8 @@ test("a key with the prefix of its property counts, with a warning", () => {
   ]);
 });
 
-// operations 2.1/Documented key ≠ working key: requestThrottleLimit, 2.4
+// operations 2.1/Documented key ≠ working key: requestThrottleLimit
+// operations 2.4/two different values for a key and its alias
 test("two spellings of one key must not disagree", () => {
   expect(problems("requestThrottleLimit=5\nrequest_throttle_max_requests=5")).toEqual([
     "zoo.cfg:4:1: warning: not offered by this release and ignored: request_throttle_max_requests",
@@ -394,7 +395,7 @@ test("keys that tune what is not here are listed in one warning, and so are thos
   ]);
 });
 
-// operations 2.4/electionAlg ≠ 3, 2.4/ssl.context.supplier.class, 2.4/oraclePath
+// operations 2.9/electionAlg=1, 2.3/electionAlg, 2.4/electionAlg ≠ 3, 2.4/ssl.context.supplier.class, 2.4/oraclePath
 // operations 2.4/SASL/Kerberos demanded while no provider is built in, 2.3/enforceQuota
 // operations 2.3/extendedTypesEnabled, 2.3/audit.enable, 2.3/client.portUnification
 test.each([
@@ -486,7 +487,7 @@ test("observers alone, or an ensemble of nobody, are refused", () => {
   ]);
 });
 
-// operations 2.9, 2.5
+// operations 2.9/server.1=a:1, 2.5, 2.3/server.<sid>
 test.each([
   "a:1",
   "b:1",

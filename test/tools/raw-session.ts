@@ -70,10 +70,14 @@ export class RawSession {
     });
   }
 
-  /** Closes the session, and waits until the server has closed the connection. */
-  async close(): Promise<void> {
-    await this.#ask(OpCode.closeSession, () => undefined);
-    this.#socket.destroy();
+  /** Bytes that came and belong to no reply that was asked for. */
+  get unreadBytes(): number {
+    return this.#received.length;
+  }
+
+  /** Sends bytes as they are. */
+  write(bytes: Buffer): void {
+    this.#socket.write(bytes);
   }
 
   /** Drops the connection; the session stays until it expires. */
