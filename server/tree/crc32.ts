@@ -4,6 +4,7 @@
  * A CRC is an int32 that can be continued: `crc32(b, …, crc32(a, …))` is the CRC of a ++ b, and
  * the CRC of nothing is 0.
  */
+import { byteAt } from "./bytes.ts";
 
 /** Table k of 256 entries starts at k * 256: the CRC of one byte followed by k zero bytes. */
 const TABLES = buildTables();
@@ -14,19 +15,17 @@ export function crc32(bytes: Uint8Array, start: number, end: number, crc = 0): n
   let at = start;
   for (const last = end - 3; at < last; at += 4) {
     state ^=
-      entry(bytes, at) |
-      (entry(bytes, at + 1) << 8) |
-      (entry(bytes, at + 2) << 16) |
-      (entry(bytes, at + 3) << 24);
+      byteAt(bytes, at) |
+      (byteAt(bytes, at + 1) << 8) |
+      (byteAt(bytes, at + 2) << 16) |
+      (byteAt(bytes, at + 3) << 24);
     state =
-      entry(TABLES, 768 + (state & 0xff)) ^
-      entry(TABLES, 512 + ((state >>> 8) & 0xff)) ^
-      entry(TABLES, 256 + ((state >>> 16) & 0xff)) ^
-      entry(TABLES, state >>> 24);
+      entry(768 + (state & 0xff)) ^
+      entry(512 + ((state >>> 8) & 0xff)) ^
+      entry(256 + ((state >>> 16) & 0xff)) ^
+      entry(state >>> 24);
   }
-  for (; at < end; at++) {
-    state = entry(TABLES, (state ^ entry(bytes, at)) & 0xff) ^ (state >>> 8);
-  }
+  for (; at < end; at++) state = entry((state ^ byteAt(bytes, at)) & 0xff) ^ (state >>> 8);
   return ~state;
 }
 
@@ -34,16 +33,16 @@ export function crc32(bytes: Uint8Array, start: number, end: number, crc = 0): n
 export function crc32Word(crc: number, word: number): number {
   const state = ~crc;
   return ~(
-    entry(TABLES, 768 + ((state ^ (word >>> 24)) & 0xff)) ^
-    entry(TABLES, 512 + (((state >>> 8) ^ (word >>> 16)) & 0xff)) ^
-    entry(TABLES, 256 + (((state >>> 16) ^ (word >>> 8)) & 0xff)) ^
-    entry(TABLES, ((state >>> 24) ^ word) & 0xff)
+    entry(768 + ((state ^ (word >>> 24)) & 0xff)) ^
+    entry(512 + (((state >>> 8) ^ (word >>> 16)) & 0xff)) ^
+    entry(256 + (((state >>> 16) ^ (word >>> 8)) & 0xff)) ^
+    entry(((state >>> 24) ^ word) & 0xff)
   );
 }
 
-/** Callers stay within the bounds, so the 0 is for the type alone and costs nothing compiled. */
-function entry(array: Uint8Array | Int32Array, index: number): number {
-  return array[index] ?? 0;
+/** An index within the tables: the 0 is for the type alone and costs nothing compiled. */
+function entry(index: number): number {
+  return TABLES[index] ?? 0;
 }
 
 function buildTables(): Int32Array {
@@ -54,8 +53,8 @@ function buildTables(): Int32Array {
     tables[byte] = crc;
   }
   for (let i = 256; i < tables.length; i++) {
-    const shorter = entry(tables, i - 256);
-    tables[i] = (shorter >>> 8) ^ entry(tables, shorter & 0xff);
+    const shorter = tables[i - 256] ?? 0;
+    tables[i] = (shorter >>> 8) ^ (tables[shorter & 0xff] ?? 0);
   }
   return tables;
 }

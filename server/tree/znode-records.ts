@@ -24,24 +24,25 @@ export const Field = {
   aversion: 40,
   owner: 44,
   pzxid: 52,
-  parent: 60,
-  firstChild: 64,
-  nextSibling: 68,
-  previousSibling: 72,
-  childCount: 76,
-  /** Name bytes followed by data bytes. */
-  blob: 80,
-  nameLength: 84,
-  /** -1: null. */
-  dataLength: 88,
-  acl: 92,
-  hash: 96,
-  /** The next znode in the same bucket of the index. */
-  chain: 100,
+  firstChild: 60,
+  nextSibling: 64,
+  previousSibling: 68,
+  childCount: 72,
+  acl: 76,
   /** CRC-32 of path and data, which a digest continues over the stat. */
-  contentCrc: 104,
+  contentCrc: 80,
   /** What the znode adds to the tree digest; 0 for one that does not count. */
-  digest: 108,
+  digest: 84,
+  // What a lookup reads lies together, to be one line of the processor's cache.
+  hash: 88,
+  /** The next znode in the same bucket of the index. */
+  chain: 92,
+  parent: 96,
+  nameLength: 100,
+  /** Name bytes followed by data bytes. */
+  blob: 104,
+  /** -1: null. */
+  dataLength: 108,
 } as const;
 
 const RECORD_BYTES = 112;
