@@ -98,6 +98,8 @@ export class TxnLog {
   #file: DiskFile | undefined;
   /** Where the next record goes. Invariant, with a file: header <= position <= size. */
   #position = 0;
+  /** Up to here the file is durable, and so is its name. Invariant: durableTo <= position. */
+  #durableTo = 0;
   /** The size of the file, the hole ahead included. */
   #size = 0;
   /** The hole starts here, or at `position` where that is further. */
@@ -197,6 +199,7 @@ export class TxnLog {
       this.#file = file;
       if (!this.#goesOn(error) || file === undefined) return;
       this.#position = FILE_HEADER_BYTES;
+      this.#durableTo = 0;
       this.#size = FILE_HEADER_BYTES;
       this.#filledTo = 0;
       file.write(logHeader(), 0, this.#headerWritten);
@@ -289,6 +292,7 @@ export class TxnLog {
     const batch = this.#batch();
     this.#inFlight = undefined;
     this.durableZxid = batch.lastZxid;
+    this.#durableTo = this.#position;
     const { logSizeLimitBytes } = this.#options;
     const isLarge = logSizeLimitBytes > 0 && this.#position > logSizeLimitBytes;
     if (batch.snapshotDue || isLarge) this.#roll();
@@ -331,9 +335,23 @@ export class TxnLog {
     if (this.#failed) return false;
     if (error === undefined) return true;
     this.#failed = true;
+    this.#cutUndurable();
     this.#events.onFailure(error);
     if (this.#closed !== undefined) this.#closeFile();
     return false;
+  }
+
+  /**
+   * After a failed fsync the kernel holds the pages for clean: a restart would read from the cache
+   * what the disk never got, build on it, and lose it with the next power cut. So it is cut off.
+   */
+  #cutUndurable(): void {
+    try {
+      this.#file?.truncateNow(this.#durableTo);
+    } catch (error) {
+      // A disk that takes this neither has failed altogether, and `onFailure` says so.
+      if (!(error instanceof Error && "code" in error)) throw error;
+    }
   }
 
   #closeFile(): void {

@@ -414,6 +414,22 @@ test("a full disk is a failure like any other", () => {
   expect(bench.log.durableZxid).toBeLessThan(bench.log.lastZxid);
 });
 
+// storage WP-6
+test("what a failed fsync left in the page cache is cut off: a restart would take it for durable", () => {
+  const bench = new Bench({ preAllocBytes: 0 });
+  bench.append(2);
+  bench.log.flush();
+  bench.settle();
+  const durable = bench.host.disk.stat(`${DIRECTORY}/log.1`);
+  bench.append(3);
+  bench.log.flush();
+  bench.until("datasync");
+  bench.host.disk.failAfter(0, "EIO");
+  bench.settle();
+  expect(bench.errors.map(({ code }) => code)).toEqual(["EIO"]);
+  expect(bench.host.disk.stat(`${DIRECTORY}/log.1`)).toEqual(durable);
+});
+
 test("closing makes durable what was committed, then closes the file", () => {
   const bench = new Bench({ preAllocBytes: 0 });
   bench.append(1);
