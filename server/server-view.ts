@@ -33,10 +33,8 @@ export class ServerView implements AdminSource {
   readonly fourLetterWords: FourLetterWhitelist;
   readonly loopbackFourLetterWords: FourLetterWhitelist;
   readonly forceSync: boolean;
+  /** Behind no door of the host; Linux tells it in /proc/self/limits. */
   readonly maxFileDescriptorCount = -1;
-  readonly lastResponseBytes = -1;
-  readonly minResponseBytes = -1;
-  readonly maxResponseBytes = -1;
   readonly #host: Host;
   readonly #from: ViewSources;
   #servingSinceMs: number | undefined;
@@ -149,6 +147,18 @@ export class ServerView implements AdminSource {
 
   get digestMismatchCount(): number {
     return this.#from.digestMismatches;
+  }
+
+  get lastResponseBytes(): number {
+    return this.#from.stats.lastResponseBytes;
+  }
+
+  get minResponseBytes(): number {
+    return this.#from.stats.minResponseBytes;
+  }
+
+  get maxResponseBytes(): number {
+    return this.#from.stats.maxResponseBytes;
   }
 
   get requestLatency(): SummaryView {

@@ -84,6 +84,8 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   /** The link keeps bytes that the peer has not taken. */
   #blocked = false;
   #paused = false;
+  /** It asked a four-letter word. */
+  #isAsking = false;
   /** The server as a whole has too much to do. */
   #held = false;
   #replyStart = 0;
@@ -117,12 +119,13 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   /** 1: to read, 4: to write, as `cons` and `stat` print it. */
   get interest(): number {
+    if (this.#isAsking) return 0;
     return (this.#paused ? 0 : 1) | (this.#blocked ? 4 : 0);
   }
 
   /** Requests that came and have no reply. */
   get queued(): number {
-    return Math.max(0, this.received - this.sent);
+    return this.#isAsking ? 0 : Math.max(0, this.received - this.sent);
   }
 
   // From the link.
@@ -171,6 +174,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     const { out } = this;
     const start = this.#replyStart;
     if (code !== 0) out.length = start + REPLY_HEADER_BYTES;
+    this.#context.pipeline.stats.countResponse(out.length - start);
     out.patchInt(start, out.length - start - 4);
     out.patchLong(start + 8, zxid);
     out.patchInt(start + 16, code);
@@ -372,16 +376,18 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   /** Four bytes that are no frame's length. */
   #refused(length: number): void {
-    const answer =
-      this.#state === "greeting" && this.received === 0
-        ? this.#context.fourLetterAnswer(length, this.link.remoteAddress)
-        : undefined;
+    const mayBeWord = this.#state === "greeting" && this.received === 0;
+    this.#isAsking = true;
+    this.#countReceived();
+    const answer = mayBeWord
+      ? this.#context.fourLetterAnswer(length, this.link.remoteAddress)
+      : undefined;
     if (answer === undefined) {
       this.cut(`a frame of ${length} bytes; the limit is ${this.#context.maxBufferBytes}`);
       return;
     }
-    this.#countReceived();
     this.out.raw(Buffer.from(answer, "latin1"));
+    this.#countSent();
     this.finish("");
   }
 

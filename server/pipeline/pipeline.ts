@@ -363,6 +363,7 @@ export class Pipeline {
     const { type, session, requester } = entry;
     if (type === OpCode.createSession) {
       session?.holder?.sessionCreated();
+      this.#count(this.stats.updateLatency, entry.arrivedMs);
     } else if (requester?.isOpen === true) {
       requester.beginReply(entry.xid);
       const code = this.#replies.write(type, requester.out);

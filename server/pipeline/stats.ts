@@ -19,9 +19,20 @@ export class PipelineStats<S extends Adding> {
   readonly readLatency: S;
   readonly updateLatency: S;
 
+  /** Sizes of replies, header included; -1 before the first. */
+  lastResponseBytes = -1;
+  minResponseBytes = -1;
+  maxResponseBytes = -1;
+
   constructor(summary: () => S) {
     this.requestLatency = summary();
     this.readLatency = summary();
     this.updateLatency = summary();
+  }
+
+  countResponse(bytes: number): void {
+    this.lastResponseBytes = bytes;
+    if (bytes > this.maxResponseBytes) this.maxResponseBytes = bytes;
+    if (this.minResponseBytes < 0 || bytes < this.minResponseBytes) this.minResponseBytes = bytes;
   }
 }

@@ -273,7 +273,8 @@ export class DataTree {
 
   /** Bytes of all paths and data. */
   get approximateDataSize(): number {
-    return this.#dataSize;
+    // The root's path is empty here and "/" there.
+    return this.#dataSize + 1;
   }
 
   /** Bytes of memory taken for znodes, used or not. */
