@@ -10,7 +10,7 @@ const CHUNK_BYTES: number = 1024 * 1024;
 
 /** Invariant: bytes[0, #filled) are the file's bytes from #from on. */
 export class FileWindow {
-  bytes: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  bytes: Buffer;
   readonly size: number;
   readonly #file: ByteSource;
   #from = 0;
@@ -19,6 +19,7 @@ export class FileWindow {
   constructor(file: ByteSource) {
     this.#file = file;
     this.size = file.size();
+    this.bytes = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, this.size));
   }
 
   /**
@@ -41,7 +42,7 @@ export class FileWindow {
   #load(position: number, count: number): void {
     const at = position - this.#from;
     const kept = at >= 0 && at < this.#filled ? this.#filled - at : 0;
-    const wanted = Math.max(count, CHUNK_BYTES);
+    const wanted = Math.max(count, Math.min(CHUNK_BYTES, this.size - position));
     if (wanted > this.bytes.length) {
       const larger = Buffer.allocUnsafeSlow(wanted);
       this.bytes.copy(larger, 0, at, at + kept);

@@ -46,7 +46,7 @@ const HOLE_MIN_BYTES = 20;
  * only if there are more.
  */
 const LOST_HEAD_MIN_BYTES = 5;
-const READ_BYTES: number = 1024 * 1024;
+const READ_BYTES: number = 128 * 1024;
 
 /** The whole of the shortest record. */
 const RECORD_MIN_BYTES: number = RECORD_HEAD_BYTES + TXN_HEADER_BYTES + 1;

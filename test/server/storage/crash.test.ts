@@ -7,8 +7,8 @@ import { History } from "../tree/history.ts";
 import { dumpTree } from "../tree/tree-dump.ts";
 import { Life, newMachine, randomStep, TREE_OPTIONS } from "./sim-machine.ts";
 
-const SEEDS = 60;
-const LIVES = 4;
+const SEEDS = 120;
+const LIVES = 3;
 
 /** What the seeds came across. */
 class Reached {
@@ -38,7 +38,7 @@ function run(seed: number, reached: Reached): void {
   let history = new History("all");
   let acknowledged = 0;
   for (let number = 0; number < LIVES; number++) {
-    const life = new Life(host, history, { log: { snapCount: 12 } });
+    const life = new Life(host, history, { log: { snapCount: 24 } });
     const { lastZxid, tree, report } = life.recovered;
     // Everything acknowledged is there, and what is there is a prefix of what was written.
     expect(lastZxid).toBeGreaterThanOrEqual(acknowledged);
@@ -54,19 +54,19 @@ function run(seed: number, reached: Reached): void {
     expect(dumpTree(tree)).toEqual(dumpTree(replayed));
 
     history = upTo(history, lastZxid);
-    const next = new Life(host, history, { log: { snapCount: 12 } });
-    for (let turns = draw.below(60); turns > 0; turns--) {
-      if (next.recovered.snapshotZxid < 0 && next.reports.length === 0) {
-        if (!next.snapshots.isRunning) next.takeSnapshot();
+    life.goOnWith(history);
+    for (let turns = draw.below(25); turns > 0; turns--) {
+      if (life.recovered.snapshotZxid < 0 && life.reports.length === 0) {
+        if (!life.snapshots.isRunning) life.takeSnapshot();
       } else {
-        for (let count = draw.below(5); count > 0; count--) next.write(randomStep(draw));
-        next.log.flush();
+        for (let count = draw.below(10); count > 0; count--) life.write(randomStep(draw));
+        life.log.flush();
       }
       for (let steps = draw.below(5); steps > 0; steps--) world.step();
     }
-    expect(next.errors).toEqual([]);
-    acknowledged = next.acknowledged;
-    host.crash(draw.chance(0.8) ? "power" : "kill");
+    expect(life.errors).toEqual([]);
+    acknowledged = life.acknowledged;
+    host.crash(draw.chance(0.6) ? "power" : "kill");
     host.restart();
   }
 }

@@ -24,8 +24,17 @@ export const LOG_OPTIONS: TxnLogOptions = {
 };
 
 export function randomStep(draw: SimRandom): Step {
-  const size = draw.chance(0.05) ? 9000 : draw.chance(0.2) ? draw.below(700) : draw.below(40);
+  const size = draw.chance(0.1) ? 1000 + draw.below(4000) : draw.below(draw.chance(0.2) ? 700 : 40);
   return { kind: draw.below(100), where: draw.below(1000), name: draw.below(12), size };
+}
+
+/** Adds a child of the root to a tree, past all txns. */
+export function addZnode(tree: DataTree, path: string, data: Buffer): void {
+  const bytes = Buffer.concat([Buffer.from(path), data]);
+  const pathEnd = bytes.length - data.length;
+  const acl = tree.acls.acquireFileId(-1);
+  const slot = tree.insert(tree.findText("/"), bytes, 0, pathEnd, pathEnd, data.length, acl);
+  tree.settleNew(slot);
 }
 
 export function newMachine(seed: number): { readonly world: World; readonly host: SimHost } {
@@ -47,7 +56,7 @@ export class Life {
   readonly errors: HostError[] = [];
   /** Applied, and so acknowledged. */
   acknowledged: number;
-  readonly #history: History;
+  #history: History;
 
   constructor(
     host: SimHost,
@@ -91,6 +100,11 @@ export class Life {
     while (this.snapshots.isRunning && world.step());
   }
 
+  /** What was not recovered did not happen: other txns follow. */
+  goOnWith(history: History): void {
+    this.#history = history;
+  }
+
   takeSnapshot(): void {
     this.snapshots.take((error, report) => {
       if (error !== undefined) this.errors.push(error);
@@ -98,11 +112,9 @@ export class Life {
     });
   }
 
-  /** Logs the next txn of the history: one that is in it already, or a new one made from `step`. */
+  /** Logs the next txn of the history. */
   write(step: Step): void {
-    const zxid = this.log.lastZxid + 1;
-    const txn = this.#history.log[zxid - 1] ?? this.#history.next(step);
-    this.log.begin().raw(txn);
-    this.log.commit(zxid);
+    this.log.begin().raw(this.#history.next(step));
+    this.log.commit(this.#history.zxid);
   }
 }
