@@ -78,6 +78,12 @@ export class Core {
     return outcome;
   }
 
+  /** Has the session proved now. */
+  prove(): void {
+    this.submit(operations.sync, "/");
+    this.run(5);
+  }
+
   exists(path: string, timeoutMs?: number): Outcome {
     return this.submit(operations.exists, { path, watch: false }, timeoutMs);
   }
