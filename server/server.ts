@@ -23,7 +23,13 @@ import { WaitingFrames } from "./pipeline/waiting.ts";
 import { ServerView } from "./server-view.ts";
 import { ExpiryQueue } from "./session/expiry.ts";
 import { Sessions } from "./session/sessions.ts";
-import { openDirectories, takeInitializeMarker } from "./storage/directories.ts";
+import { AutoPurge } from "./storage/auto-purge.ts";
+import {
+  markCreated,
+  openDirectories,
+  takeInitializeMarker,
+  wasCreatedHere,
+} from "./storage/directories.ts";
 import type { StorageDirectories } from "./storage/files.ts";
 import { type Recovered, recover } from "./storage/recovery.ts";
 import { RecoveryError } from "./storage/recovery-error.ts";
@@ -57,6 +63,9 @@ const STANDALONE_ID = 1;
 
 /** Deadlines of connections that have nothing to do with sessions are this coarse. */
 const CONNECTION_TICK_MS = 1000;
+
+/** How often a data directory of our own making is purged, where nothing else is said. */
+const PURGE_INTERVAL_MS = 86_400_000;
 
 type State = "starting" | "serving" | "stopping" | "stopped" | "failed";
 
@@ -120,6 +129,7 @@ export class Server {
     this.#state = "stopping";
     parts.sessions.stop();
     parts.reaper.stop();
+    parts.purge.stop();
     parts.port.hold();
     parts.port.stopAccepting(() => {
       parts.pipeline.whenIdle(() => {
@@ -144,7 +154,8 @@ export class Server {
       trustEmpty: this.#config.snapshotTrustEmpty,
       mayBeEmpty: hasMarker || this.#config.dbAutocreate,
     });
-    const { report, lastZxid } = recovered;
+    const { report, lastZxid, snapshotZxid } = recovered;
+    if (snapshotZxid < 0 && lastZxid === 0) markCreated(disk, this.#config.dataDir);
     for (const warning of report.warnings) this.#log.warn({}, warning);
     for (const zxid of report.digestMismatches) {
       this.#log.error(
@@ -244,7 +255,23 @@ export class Server {
       snapshotTime,
       digestMismatches: recovered.report.digestMismatches.length,
     });
-    return { tree, sessions, log, pipeline, port, reaper, snapshots, snapshotTime, view };
+    const purge = this.#introducePurge(directories);
+    return { tree, sessions, log, pipeline, port, reaper, snapshots, purge, snapshotTime, view };
+  }
+
+  /** Automatic only where the history is ours: an adopted directory may have its own keeper. */
+  #introducePurge(directories: StorageDirectories): AutoPurge {
+    const { dataDir, purgeIntervalMs, purgeRetainCount } = this.#config;
+    const isOurs = wasCreatedHere(this.#host.disk, dataDir);
+    const intervalMs = purgeIntervalMs ?? (isOurs ? PURGE_INTERVAL_MS : 0);
+    const options = { intervalMs, retainCount: purgeRetainCount };
+    return new AutoPurge(this.#host, directories, options, (error, report) => {
+      if (error !== undefined || report?.refusal !== undefined) {
+        this.#log.warn({}, `nothing was purged: ${error?.message ?? report?.refusal}`);
+      } else if (report !== undefined && report.removed.length > 0) {
+        this.#log.info({ removed: report.removed }, "purged what newer files have replaced");
+      }
+    });
   }
 
   /** Without a snapshot a log would be of unknown beginning: it comes before the first txn. */
@@ -271,6 +298,7 @@ export class Server {
       parts.view.startServing();
       parts.sessions.start();
       parts.reaper.start();
+      parts.purge.start();
       for (const key of recovered.report.orphans) parts.pipeline.closeOrphan(key);
       this.#log.info({ port, sessions: parts.sessions.count }, "serving clients");
       this.#events.ready(port);
@@ -351,6 +379,7 @@ export class Server {
     if (parts !== undefined) {
       parts.sessions.stop();
       parts.reaper.stop();
+      parts.purge.stop();
       parts.port.stopAccepting(() => parts.port.abort());
     }
     this.#events.failed({ exitCode, message });
@@ -366,6 +395,7 @@ interface Parts {
   readonly port: ClientPort;
   readonly reaper: ContainerReaper;
   readonly snapshots: SnapshotWriter;
+  readonly purge: AutoPurge;
   readonly snapshotTime: Summary;
   readonly view: ServerView;
 }

@@ -5,6 +5,8 @@ import { RecoveryError } from "./recovery-error.ts";
 
 /** Below `dataDir` and `dataLogDir`; the format's version, not ours. */
 const VERSION_DIRECTORY = "version-2";
+/** In `dataDir`: quorate made what lies here, so it may clean up too. */
+const CREATED_MARKER = "quorate.created";
 /** In `dataDir`: whoever made it wants an empty server to start. */
 const INITIALIZE_MARKER = "initialize";
 
@@ -68,6 +70,17 @@ export function takeInitializeMarker(disk: Disk, dataDir: string): boolean {
   disk.removeNow(path);
   disk.syncDirectoryNow(dataDir);
   return true;
+}
+
+/** Notes that the history in `dataDir` begins with us. */
+export function markCreated(disk: Disk, dataDir: string): void {
+  disk.openNow(`${dataDir}/${CREATED_MARKER}`, "create").closeNow();
+  disk.syncDirectoryNow(dataDir);
+}
+
+/** Whether it does; otherwise the directory was adopted from Apache ZooKeeper. */
+export function wasCreatedHere(disk: Disk, dataDir: string): boolean {
+  return disk.stat(`${dataDir}/${CREATED_MARKER}`) !== undefined;
 }
 
 /** Removes what a crash left unfinished. Returns the names. */
