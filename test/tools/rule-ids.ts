@@ -26,12 +26,20 @@ const SECOND_CELL_MAX_CHARACTERS = 40;
 export function ruleIds(page: string, text: string): string[] {
   const ids = new Set<string>();
   for (const section of sections(text)) {
-    if (section.number === "" || NOT_RULES.get(page)?.test(section.number) === true) continue;
+    if (section.number === "") continue;
+    const isLeftOut = !section.isTraps && NOT_RULES.get(page)?.test(section.number) === true;
+    if (isLeftOut) continue;
     const own = section.isTraps ? trapIds(section) : explicitIds(section);
     const found = own.length > 0 || section.isTraps ? own : rowIds(section);
     for (const id of found) ids.add(id);
   }
   return [...ids];
+}
+
+/** What else of a page a test may name: any section that has a number, and any row of its tables. */
+export function placeIds(text: string): string[] {
+  const numbered = sections(text).filter(({ number, isTraps }) => number !== "" && !isTraps);
+  return [...new Set(numbered.flatMap((section) => [section.number, ...rowIds(section)]))];
 }
 
 /**

@@ -69,11 +69,11 @@ export function pageHash(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** One comment's claim that the test below it proves a rule. */
+/** A comment that says what the test below it proves. */
 interface Claim {
+  /** "client-protocol" and what follows it. */
   readonly page: Page;
-  /** As the comment writes it. */
-  readonly reference: string;
+  readonly references: string;
   /** The test file, from the checkout's root. */
   readonly file: string;
   readonly line: number;
@@ -81,8 +81,7 @@ interface Claim {
 
 /** "// storage ST-6, ST-7" claims; "// storage 13.2: how it is laid out" only explains. */
 const COMMENT = new RegExp(`^\\s*// (${PAGES.join("|")}) (?!\\S+: )(.+)$`);
-/** One comment may go on with another page: "// storage ST-6, server-semantics 4". */
-const SEPARATOR = new RegExp(`, |; (?=(?:${PAGES.join("|")}) )`);
+/** One comment may go on with another page: "// storage ST-6; server-semantics 4". */
 const ANOTHER_PAGE = new RegExp(`^(${PAGES.join("|")}) (.+)$`);
 /** A test, or a call that defines several. */
 const TEST = /\b(test|describe)\b|^\s*[\w.]+\(/;
@@ -105,12 +104,8 @@ function claims(root: string): { claims: Claim[]; problems: string[] } {
       if (!below.some((line) => TEST.test(line))) {
         problems.push(`${file}:${index + 1}: no test below "${text.trim()}"`);
       }
-      let page = match[1] as Page;
-      for (const part of (match[2] ?? "").split(SEPARATOR)) {
-        const other = ANOTHER_PAGE.exec(part);
-        if (other !== null) page = other[1] as Page;
-        found.push({ page, reference: other?.[2] ?? part, file, line: index + 1 });
-      }
+      const page = match[1] as Page;
+      found.push({ page, references: match[2] ?? "", file, line: index + 1 });
     }
   }
   return { claims: found, problems };
@@ -130,15 +125,32 @@ export function provenBy(
 ): { proven: Proven; problems: string[] } {
   const { claims: all, problems } = claims(root);
   const proven = new Map<string, Set<string>>();
-  for (const { page, reference, file, line } of all) {
-    const rule = resolveRule(reference, rules(page));
-    if (rule === undefined) {
-      problems.push(`${file}:${line}: ${page} has no rule "${reference}", or several`);
-      continue;
+  for (const { page: first, references, file, line } of all) {
+    let page = first;
+    // A row's name may have a comma itself: the longest run of parts that is a rule is taken.
+    const parts = references.split(/([,;] )/);
+    for (let start = 0; start < parts.length; ) {
+      const other = ANOTHER_PAGE.exec(parts[start] ?? "");
+      if (other !== null) {
+        page = other[1] as Page;
+        parts[start] = other[2] ?? "";
+      }
+      let end = parts.length;
+      let rule: string | undefined;
+      for (; end > start; end -= 2) {
+        rule = resolveRule(parts.slice(start, end).join(""), rules(page));
+        if (rule !== undefined) break;
+      }
+      if (rule === undefined) {
+        problems.push(`${file}:${line}: ${page} has no rule "${parts[start]}", or several`);
+        start += 2;
+      } else {
+        const key = provenKey(page, rule);
+        const files = proven.get(key) ?? new Set<string>();
+        proven.set(key, files.add(file));
+        start = end + 1;
+      }
     }
-    const key = provenKey(page, rule);
-    const files = proven.get(key) ?? new Set<string>();
-    proven.set(key, files.add(file));
   }
   return { proven, problems };
 }

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ruleIds } from "./rule-ids.ts";
+import { placeIds, ruleIds } from "./rule-ids.ts";
 import {
   emptyRules,
   formatRules,
@@ -24,13 +24,21 @@ const file = join(root, "test/rules.tsv");
 const before = existsSync(file) ? parseRules(readFileSync(file, "utf8")) : emptyRules();
 const texts = new Map(PAGES.map((page) => [page, readFileSync(join(pages, `${page}.md`), "utf8")]));
 const ids = new Map([...texts].map(([page, text]) => [page, ruleIds(page, text)]));
-const { proven, problems } = provenBy(root, (page) => ids.get(page) ?? []);
+const places = new Map(
+  [...texts].map(([page, text]) => [
+    page,
+    [...new Set([...(ids.get(page) ?? []), ...placeIds(text)])],
+  ]),
+);
+const { proven, problems } = provenBy(root, (page) => places.get(page) ?? []);
 
 const after = emptyRules();
 const counts = { proven: 0, later: 0, "peer only": 0, undecided: 0 };
 for (const [page, rules] of after) {
   rules.sha256 = pageHash(texts.get(page) ?? "");
-  for (const rule of ids.get(page) ?? []) {
+  const isRule = new Set(ids.get(page));
+  for (const rule of places.get(page) ?? []) {
+    if (!isRule.has(rule) && !proven.has(provenKey(page, rule))) continue;
     const files = proven.get(provenKey(page, rule));
     const decided = before.get(page)?.proofs.get(rule);
     const kept = decided?.startsWith("test/") === true ? undefined : decided;
