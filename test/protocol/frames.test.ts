@@ -166,6 +166,24 @@ test("a torn frame occupies what came, not what was announced", () => {
   expect(splitters.every((splitter) => splitter.keptBytes === 4)).toBe(true);
 });
 
+test("torn frames share one buffer, which is given up when it has grown large", () => {
+  const buffers: Buffer[] = [];
+  const splitter = new FrameSplitter(
+    LARGE,
+    (bytes) => buffers.push(bytes),
+    () => {},
+  );
+  for (const size of [100, 90, LARGE, 80, 70]) {
+    const stream = framed(Buffer.alloc(size));
+    splitter.push(stream.subarray(0, -1));
+    splitter.push(stream.subarray(-1));
+  }
+  expect(buffers[1]).toBe(buffers[0]);
+  expect(buffers[3]).not.toBe(buffers[2]);
+  expect(buffers[3]?.length).toBeLessThan(1000);
+  expect(buffers[4]).toBe(buffers[3]);
+});
+
 test("a paused splitter hands out nothing, and everything in order after resume", () => {
   const recorder = new Recorder();
   recorder.onFrame = (body) => {
@@ -187,6 +205,18 @@ test("pause and resume inside a handler let the frames go on", () => {
     recorder.splitter.resume();
   };
   recorder.push(framed(Buffer.from("one"), Buffer.from("two"), Buffer.from("three")));
+  expect(recorder.frames).toEqual(["one", "two", "three"]);
+});
+
+test("pause and resume inside a handler hand out no kept frame twice", () => {
+  const recorder = new Recorder();
+  recorder.splitter.pause();
+  recorder.push(framed(Buffer.from("one"), Buffer.from("two"), Buffer.from("three")));
+  recorder.onFrame = () => {
+    recorder.splitter.pause();
+    recorder.splitter.resume();
+  };
+  recorder.splitter.resume();
   expect(recorder.frames).toEqual(["one", "two", "three"]);
 });
 
