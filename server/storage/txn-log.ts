@@ -115,6 +115,8 @@ export class TxnLog {
   #dueBytes = 0;
 
   #failed = false;
+  #isClosing = false;
+  /** Who waits for the end. Cleared when told. */
   #closed: (() => void) | undefined;
   #zeros: Buffer | undefined;
 
@@ -162,7 +164,7 @@ export class TxnLog {
   /** Makes what was written since `begin` the record of `zxid`, the highest so far. */
   commit(zxid: Zxid): void {
     assert(zxid > this.lastZxid, "a txn was logged out of order");
-    assert(this.#closed === undefined, "a txn was logged after close");
+    assert(!this.#isClosing, "a txn was logged after close");
     const batch = this.#filling;
     const before = batch.length;
     batch.commit(zxid);
@@ -188,6 +190,7 @@ export class TxnLog {
   /** Makes durable what was committed, closes the file and calls back, also after a failure. */
   close(done: () => void): void {
     this.flush();
+    this.#isClosing = true;
     this.#closed = done;
     if (this.isIdle || this.#failed) this.#closeFile();
   }
@@ -357,6 +360,7 @@ export class TxnLog {
   #closeFile(): void {
     const done = this.#closed;
     const file = this.#file;
+    this.#closed = undefined;
     this.#file = undefined;
     if (file === undefined) {
       done?.();

@@ -96,7 +96,9 @@ test("nothing is removed unless the newest snapshot is whole to its last byte", 
 test("without a whole snapshot nothing is removed", () => {
   const bench = new Bench([], LOGS);
   bench.put("snapshot.1", SNAPSHOT_5.subarray(0, 100));
-  expect(bench.purge().report).toMatchObject({ removed: [], refusal: expect.any(String) });
+  const { report } = bench.purge();
+  expect(report?.removed).toEqual([]);
+  expect(report?.refusal).toContain("no whole snapshot");
 });
 
 test("a compressed snapshot is no reason to remove what is plain", () => {

@@ -443,6 +443,13 @@ test("closing makes durable what was committed, then closes the file", () => {
   expect(bench.settle().at(-1)).toBe("close log.1");
   expect(durableAtClose).toEqual([1, 2, 3]);
   expect(() => bench.append(1)).toThrow("after close");
+  const within = new Bench();
+  let times = 0;
+  within.onBatch = () => within.log.close(() => times++);
+  within.append(1);
+  within.log.flush();
+  within.settle();
+  expect(times).toBe(1);
   const idle = new Bench();
   let isClosed = false;
   idle.log.close(() => {
