@@ -190,9 +190,10 @@ export class TxnApplier {
       parentCversion = end - reader.offset >= 4 ? reader.int() : -1;
     }
 
-    const parent = this.#parentOf(reader.bytes, this.#pathStart, this.#pathEnd);
-    if (parent === 0) return this.#miss(ErrorCode.NoNode);
-    const existing = tree.find(reader.bytes, this.#pathStart, this.#pathEnd);
+    const slash = lastSlash(reader.bytes, this.#pathStart, this.#pathEnd);
+    const parent = slash < 0 ? 0 : tree.find(reader.bytes, this.#pathStart, slash);
+    if (parent === 0 || slash + 1 === this.#pathEnd) return this.#miss(ErrorCode.NoNode);
+    const existing = tree.child(parent, reader.bytes, slash + 1, this.#pathEnd);
     if (existing !== 0) {
       // Its data and stat are of this txn or of a later one; its list may name one that the
       // snapshot does not hold (storage F-6).

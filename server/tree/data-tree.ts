@@ -106,6 +106,11 @@ export class DataTree {
     return 0;
   }
 
+  /** The child of `parent` whose name is `bytes` from `start` up to `end`, or 0. */
+  child(parent: Slot, bytes: Uint8Array, start: number, end: number): Slot {
+    return this.#index.find(parent, bytes, start, end);
+  }
+
   findText(path: string): Slot {
     const bytes = Buffer.from(path);
     return this.find(bytes, 0, bytes.length);
@@ -345,11 +350,8 @@ export class DataTree {
     aclFileId: number,
     statStart: number,
   ): boolean {
-    if (this.find(bytes, pathStart, pathEnd) !== 0) return false;
-    const slash = lastSlash(bytes, pathStart, pathEnd);
-    const isRoot = pathStart === pathEnd;
-    const parent = isRoot || slash < 0 ? 0 : this.find(bytes, pathStart, slash);
-    if (!isRoot && (parent === 0 || slash + 1 === pathEnd)) return false;
+    const parent = this.#loadedParent(bytes, pathStart, pathEnd);
+    if (parent === undefined) return false;
     const acl = this.acls.acquireFileId(aclFileId);
     const slot = this.insert(parent, bytes, pathStart, pathEnd, dataStart, dataLength, acl);
     for (let i = 0; i < STAT_BYTES; i += 4) {
@@ -357,6 +359,16 @@ export class DataTree {
     }
     this.settleNew(slot);
     return true;
+  }
+
+  /** The parent of a path that is not there yet, 0 for the root; undefined: it cannot be loaded. */
+  #loadedParent(bytes: Buffer, start: number, end: number): Slot | undefined {
+    if (start === end) return this.#root === 0 ? 0 : undefined;
+    const slash = lastSlash(bytes, start, end);
+    if (slash < 0 || slash + 1 === end) return undefined;
+    const parent = this.find(bytes, start, slash);
+    if (parent === 0 || this.child(parent, bytes, slash + 1, end) !== 0) return undefined;
+    return parent;
   }
 
   /** Every znode of a snapshot was loaded. False: there was none, so there is no root. */

@@ -41,6 +41,8 @@ test("a fresh tree is ZooKeeper's: four znodes, child versions as clients see th
   expect(tree.acls.get(tree.acl(tree.findText("/zookeeper/config")))).toEqual(worldAcl(1));
   expect(tree.dataLength(tree.findText("/zookeeper/config"))).toBe(0);
   expect(tree.count).toBe(5);
+  // "", "/", and the three longer paths.
+  expect(tree.approximateDataSize).toBe(44);
 });
 
 // server-semantics 1.1/getData, getACL, getChildren
@@ -327,6 +329,7 @@ test("a live txn that does not fit is a bug: the server stops", () => {
   const attempts: ((driver: TreeDriver) => void)[] = [
     (driver) => driver.create("/a"),
     (driver) => driver.create("/missing/a"),
+    (driver) => driver.create("/a/"),
     (driver) => driver.delete("/missing"),
     (driver) => driver.delete("/a"),
     (driver) => driver.delete("/"),
