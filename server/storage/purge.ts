@@ -33,7 +33,7 @@ export interface PurgeReport {
 export type PurgeDone = (error: HostError | undefined, report: PurgeReport | undefined) => void;
 
 /** Fewer are never kept. */
-export const RETAIN_MIN = 3;
+const RETAIN_MIN = 3;
 
 /** Verified in one turn: about a millisecond of work. */
 const SLICE_BYTES: number = 256 * 1024;

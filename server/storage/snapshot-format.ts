@@ -18,8 +18,7 @@ import { SNAPSHOT_FILE_HEADER, writeFileHeader } from "../../protocol/persistenc
 
 /** i64 and ustring "/". */
 export const SEAL_BYTES = 13;
-/** With version 2, its seal included. */
-export const DIGEST_SECTION_BYTES: number = 20 + SEAL_BYTES;
+/** Its seal included. */
 export const LAST_ZXID_SECTION_BYTES: number = 8 + SEAL_BYTES;
 /** StatPersisted. */
 export const STAT_PERSISTED_BYTES = 60;

@@ -39,7 +39,7 @@ function refusalOf(log: Buffer): string {
   return message;
 }
 
-// storage 12/intact, 13.1, Trap 1
+// storage 12, 12/intact, 13.1, Trap 1
 test("an intact directory recovers to its last txn, padded or not", () => {
   for (const log of [LOG_1, damaged(() => {}), Buffer.concat([LOG_1], PADDED_BYTES)]) {
     using directory = RealDirectory.withSnapshot0({ "log.1": log });

@@ -88,6 +88,7 @@ test("the torn snapshot of a first start is no reason to refuse the second", () 
   expect(directory.recover()).toMatchObject({ lastZxid: 0, snapshotZxid: -1 });
 });
 
+// storage 5, Trap 10, Trap 11
 // storage 13.2, ST-14, ST-15, ST-16, F-7, 5/golden 13.2: root 0a1d6afc /a ed9ba7c6 /a/e 0c507da4 /b
 test("the snapshot of the page is the tree of the page", () => {
   using directory = new RealDirectory({ "snapshot.5": SNAPSHOT_5 });
@@ -123,7 +124,7 @@ function statOf(tree: DataTree, path: string): Stat {
   return readStat(new Reader().reset(writer.written()));
 }
 
-// storage ST-21, ST-22, ST-23, F-1, F-10, F-12
+// storage ST-21, ST-22, ST-23, F-1, F-10, F-12, Trap 12
 test("the directory of a killed ZooKeeper 3.8.0 holds every znode and session it had", () => {
   const { head, sessions, znodes } = readDirectoryContents("3.8.0");
   const all = ["log.1", "log.26", "snapshot.0", "snapshot.25"];
@@ -132,7 +133,9 @@ test("the directory of a killed ZooKeeper 3.8.0 holds every znode and session it
     const { tree, lastZxid, report } = directory.recover();
     expect(lastZxid).toBe(head.lastZxid);
     expect(report.digestMismatches).toEqual([]);
+    // Containers and TTL znodes have an owner that is no session.
     expect(report.orphans).toEqual([]);
+    expect(tree.containers.size).toBeGreaterThan(0);
     expect(tree.count).toBe(znodes.length + 1);
     for (const { path, data, acl, stat } of znodes) {
       const slot = tree.findText(path);
@@ -218,6 +221,24 @@ test("unfinished snapshots are not read, and are removed", () => {
   expect(snapshotZxid).toBe(0);
   expect(directory.names()).toEqual(["log.1", "snapshot.0"]);
   expect(report.warnings).toHaveLength(2);
+});
+
+// storage Trap 18
+test("txns whose times run backwards are applied in the order of their zxids", () => {
+  const records = RECORDS.slice(0, 4).map((record, index) => {
+    const payload = Buffer.from(record.subarray(12, -13));
+    payload.writeInt32BE(1000 - index, 24);
+    return withZxid(
+      Buffer.concat([record.subarray(0, 12), payload, record.subarray(-13)]),
+      index + 1,
+    );
+  });
+  using directory = RealDirectory.withSnapshot0({
+    "log.1": Buffer.concat([LOG_HEADER, ...records]),
+  });
+  const { tree, lastZxid } = directory.recover();
+  expect(lastZxid).toBe(4);
+  expect(tree.ctime(tree.findText("/b"))).toBeLessThan(tree.ctime(tree.findText("/a")));
 });
 
 // storage F-5

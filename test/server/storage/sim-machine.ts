@@ -12,7 +12,7 @@ export const DIRECTORY = "/data/version-2";
 export const DIRECTORIES: StorageDirectories = { snapshots: DIRECTORY, logs: DIRECTORY };
 export const TREE_OPTIONS = { hashSeed: 42, extendedTypes: true };
 
-export const LOG_OPTIONS: TxnLogOptions = {
+const LOG_OPTIONS: TxnLogOptions = {
   directory: DIRECTORY,
   lastZxid: 0,
   preAllocBytes: 64 * 1024,

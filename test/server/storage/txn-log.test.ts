@@ -290,7 +290,7 @@ test("a file beyond txnLogSizeLimit is followed by another, once what it holds i
   expect(order.filter((line) => line.startsWith("syncDirectory"))).toHaveLength(2);
 });
 
-// storage WP-7, WP-8, Trap 15
+// storage WP-7, Trap 15
 test("a snapshot is due between half and all of snapCount, at another moment each time", () => {
   const bench = new Bench({ snapCount: 100, preAllocBytes: 0 });
   const dueAt: number[] = [];
@@ -315,7 +315,7 @@ test("a snapshot is due between half and all of snapCount, at another moment eac
   expect(created.length).toBeGreaterThanOrEqual(dueAt.length);
 });
 
-// storage WP-7, Trap 20
+// storage WP-7, WP-8, Trap 14, Trap 20
 test("a snapshot is due by bytes of records too, preallocated space not counted", () => {
   const bench = new Bench({ snapSizeLimitBytes: 100_000 });
   const dueAt: number[] = [];
