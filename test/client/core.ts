@@ -101,6 +101,7 @@ export class Core {
     kind: WatchKind,
     path: string,
     watcher: Watcher,
+    timeoutMs?: number,
   ): { registration: ReturnType<typeof watchRegistration>; outcome: Outcome } {
     const registration = watchRegistration(kind, path, path, watcher);
     const outcome: Outcome = {};
@@ -111,7 +112,7 @@ export class Core {
           ? operations.exists
           : operations.getChildren;
     const request = { path, watch: true };
-    this.session.submit(operation, request, { path, registration }, (error, result) => {
+    this.session.submit(operation, request, { path, registration, timeoutMs }, (error, result) => {
       if (error === undefined) outcome.result = result;
       else outcome.error = error;
     });

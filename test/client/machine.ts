@@ -15,7 +15,6 @@ import type {
 
 interface Event {
   readonly atMs: number;
-  readonly order: number;
   readonly run: () => void;
   cancelled: boolean;
 }
@@ -100,8 +99,8 @@ export class TestClock implements Clock {
   now = 1000;
   /** Added to the wall clock: a machine that slept, or whose time was set. */
   wallShiftMs = 0;
-  #events: Event[] = [];
-  #order = 0;
+  /** Invariant: in the order in which they run. */
+  readonly #events: Event[] = [];
 
   nowMs(): number {
     return this.now;
@@ -113,13 +112,8 @@ export class TestClock implements Clock {
 
   after(delayMs: number, callback: () => void): Timer {
     if (!(delayMs >= 0 && delayMs <= 0x7fff_ffff)) throw new Error(`a delay of ${delayMs}`);
-    const event: Event = {
-      atMs: this.now + delayMs,
-      order: this.#order++,
-      run: callback,
-      cancelled: false,
-    };
-    this.#events.push(event);
+    const event: Event = { atMs: this.now + delayMs, run: callback, cancelled: false };
+    this.#insert(event);
     return {
       cancel: () => {
         event.cancelled = true;
@@ -144,17 +138,27 @@ export class TestClock implements Clock {
 
   /** Runs the next event if it is due by `untilMs`. */
   step(untilMs: number): boolean {
-    this.#events = this.#events.filter((event) => !event.cancelled);
-    let next: Event | undefined;
-    for (const event of this.#events) {
-      const sooner = next === undefined || event.atMs < next.atMs;
-      if (sooner || (event.atMs === next?.atMs && event.order < next.order)) next = event;
+    let next = this.#events[0];
+    while (next?.cancelled === true) {
+      this.#events.shift();
+      next = this.#events[0];
     }
     if (next === undefined || next.atMs > untilMs) return false;
-    this.#events.splice(this.#events.indexOf(next), 1);
+    this.#events.shift();
     this.now = Math.max(this.now, next.atMs);
     next.run();
     return true;
+  }
+
+  #insert(event: Event): void {
+    let low = 0;
+    let high = this.#events.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#events[middle]?.atMs ?? 0) <= event.atMs) low = middle + 1;
+      else high = middle;
+    }
+    this.#events.splice(low, 0, event);
   }
 
   /** The process stands still: time passes and nothing runs. */
