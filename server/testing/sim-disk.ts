@@ -75,6 +75,12 @@ export class SimDisk implements Disk {
     this.#failAfter = undefined;
   }
 
+  /** The names in a directory, for who looks from outside: it never fails. */
+  names(directory: string): string[] {
+    const found = this.#lookup(directory);
+    return found instanceof Directory ? [...found.names.keys()] : [];
+  }
+
   /** Flips a bit on the medium. The same call again mends it. */
   flip(path: string, position: number, bit: number): void {
     const inode = this.#lookup(path);
@@ -84,7 +90,10 @@ export class SimDisk implements Disk {
 
   /** The process is gone; with a power cut also what was not synced, wholly or in part. */
   crash(how: "kill" | "power"): void {
-    for (const { apply } of this.#underway) if (this.#host.draw.chance(0.5)) apply();
+    for (const { apply } of this.#underway) {
+      // Whatever becomes of it, nobody is there to be told.
+      if (this.#host.draw.chance(0.5)) outcome(apply);
+    }
     this.#underway.clear();
     if (how === "kill") return;
     const draw = this.#host.draw;
@@ -188,7 +197,12 @@ export class SimDisk implements Disk {
     const delayUs = (10 + draw.below(usualUs)) * this.#times;
     this.#world.schedule(this.#host, delayUs, EventKind.disk, () => {
       this.#underway.delete(underway);
-      done(this.#caught(apply));
+      done(
+        outcome(() => {
+          this.#attempt();
+          apply();
+        }),
+      );
     });
   }
 
@@ -197,18 +211,6 @@ export class SimDisk implements Disk {
     const got = Math.min(blocks, Math.max(0, this.#freeBlocks));
     this.#freeBlocks -= got;
     return got;
-  }
-
-  /** Runs an operation; a failure of the machine is its result, anything else is ours. */
-  #caught(apply: () => void): HostError | undefined {
-    try {
-      this.#attempt();
-      apply();
-      return undefined;
-    } catch (error) {
-      if (error instanceof SimError) return error;
-      throw error;
-    }
   }
 
   #lookup(path: string): Inode | Directory | undefined {
@@ -334,6 +336,17 @@ class SimFile implements DiskFile {
     const fits = Math.min(bytes.length, got * BLOCK_BYTES);
     this.#inode.write(bytes.subarray(0, fits), position);
     throw new SimError("ENOSPC", "the disk is full");
+  }
+}
+
+/** Runs an operation; a failure of the machine is its result, anything else is ours. */
+function outcome(operation: () => void): HostError | undefined {
+  try {
+    operation();
+    return undefined;
+  } catch (error) {
+    if (error instanceof SimError) return error;
+    throw error;
   }
 }
 

@@ -19,7 +19,7 @@ const { values } = parseArgs({
 if (values.seed !== undefined) {
   process.exitCode = replayOne(Number(values.seed));
 } else if (values.bug !== undefined) {
-  process.exitCode = seekBug(values.bug, SEEDS_FOR_A_BUG);
+  process.exitCode = await seekBug(values.bug, SEEDS_FOR_A_BUG);
 } else {
   const [first, last] = (values.seeds ?? "1..100").split("..").map(Number);
   if (first === undefined || last === undefined || !(first <= last)) {

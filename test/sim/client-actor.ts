@@ -59,7 +59,7 @@ export class ClientActor {
     this.#tally = tally;
     this.#servers = servers;
     this.#draw = host.draw.fork();
-    this.#pauseUs = this.#draw.between(300_000, 900_000);
+    this.#pauseUs = this.#draw.between(500_000, 1_400_000);
     this.#timeoutMs = this.#draw.pick([4000, 5000, 6000, 8000]);
   }
 
@@ -196,6 +196,7 @@ export class ClientActor {
       this.#tally.succeeded++;
       const made = createdPath(result);
       if (made !== undefined) this.#workload.learn(made);
+      else if (pending.call.operation.name === "delete") this.#workload.forget(path);
       return;
     }
     switch (error.code) {

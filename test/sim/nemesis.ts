@@ -149,7 +149,8 @@ export class Nemesis {
   /** Flips a bit while the server is down: it must refuse, or do without what was hit. */
   rotBit(): void {
     const { host } = this.#server;
-    if (!host.running || host.disk.stat(LOG_DIR) === undefined) return this.partition();
+    if (!host.running || host.disk.names(LOG_DIR).length === 0) return this.partition();
+    this.#healDisk();
     this.crash(this.#draw.pick(["kill", "power"]));
     for (let i = 0; i < BIT_ROT_TRIES && this.#mend === undefined; i++) this.#flip();
   }
@@ -250,7 +251,7 @@ export class Nemesis {
   #flip(): void {
     const { disk } = this.#server.host;
     const draw = this.#draw;
-    const path = `${LOG_DIR}/${draw.pick(disk.list(LOG_DIR))}`;
+    const path = `${LOG_DIR}/${draw.pick(disk.names(LOG_DIR))}`;
     const size = disk.stat(path)?.size ?? 0;
     let position: number;
     if (path.includes("/log.")) {

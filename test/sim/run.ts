@@ -139,6 +139,7 @@ class Run {
       const tree = this.#server.server?.tree;
       return tree !== undefined && tree.sessions.size === 0;
     });
+    world.runUntil(Math.max(world.nowUs, SIMULATED_MIN_US));
     this.#server.kill("power");
     this.#server.start();
     this.#await("ServesAgain", "a server without faults starts", () => this.#server.serving);

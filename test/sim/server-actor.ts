@@ -63,7 +63,7 @@ export class ServerActor {
     this.#config = {
       ...defaultConfig(DATA_DIR, CLIENT_PORT, draw.pick([500, 1000, 2000])),
       snapCount: draw.between(30, 150),
-      preAllocBytes: draw.pick([0, 4096, 65_536, 1_048_576]),
+      preAllocBytes: draw.pick([0, 4096, 16_384, 65_536]),
       txnLogSizeLimitBytes: draw.pick([0, 0, 8192]),
       containerCheckIntervalMs: 4000,
       purgeIntervalMs: 0,
@@ -164,9 +164,8 @@ export class ServerActor {
   }
 
   #hasSnapshot(): boolean {
-    const { disk } = this.host;
-    if (disk.stat(LOG_DIR) === undefined) return false;
-    return disk.list(LOG_DIR).some((name) => /^snapshot\.[1-9a-f][0-9a-f]*$/.test(name));
+    const names = this.host.disk.names(LOG_DIR);
+    return names.some((name) => /^snapshot\.[1-9a-f][0-9a-f]*$/.test(name));
   }
 
   #logger(): Logger {

@@ -20,7 +20,7 @@ export interface Call {
 /** The places of the tree where clients meet; each is made at the start by whoever comes first. */
 export const ROOTS: readonly string[] = ["/plain", "/queue", "/locks", "/boxes", "/secret"];
 
-const NAMES = ["a", "b", "c", "d", "e", "f"];
+const NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
 const MINE: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "auth", id: "" } }];
 const SHARED: readonly ACL[] = [
@@ -37,15 +37,15 @@ const KNOWN_MAX = 60;
 const LARGE_BYTES = 20_000;
 
 const CHOICES: readonly (readonly [share: number, make: (load: Workload) => Call])[] = [
-  [15, (load) => load.getData()],
-  [8, (load) => load.exists()],
-  [9, (load) => load.getChildren()],
+  [18, (load) => load.getData()],
+  [9, (load) => load.exists()],
+  [12, (load) => load.getChildren()],
   [2, (load) => load.getACL()],
   [3, (load) => load.sync()],
-  [9, (load) => load.create()],
+  [6, (load) => load.create()],
   [9, (load) => load.createSequential()],
-  [9, (load) => load.createEphemeral()],
-  [4, (load) => load.createBoxed()],
+  [8, (load) => load.createEphemeral()],
+  [3, (load) => load.createBoxed()],
   [12, (load) => load.setData()],
   [10, (load) => load.delete()],
   [3, (load) => load.setACL()],
@@ -112,8 +112,9 @@ export class Workload {
   create(): Call {
     const draw = this.#draw;
     const place = draw.chance(0.8) ? "/plain" : this.#somewhere();
-    const path = `${place === "/" ? "" : place}/${draw.pick(NAMES)}`;
-    const acl = draw.chance(0.85) ? OPEN : draw.pick([SHARED, MINE, NONE]);
+    const name = draw.pick(NAMES) + (draw.chance(0.6) ? String(draw.below(40)) : "");
+    const path = `${place === "/" ? "" : place}/${name}`;
+    const acl = draw.chance(0.9) ? OPEN : draw.pick([SHARED, MINE, NONE]);
     return this.#create(operations.create, path, CreateFlag.persistent, acl);
   }
 
@@ -126,7 +127,7 @@ export class Workload {
 
   createEphemeral(): Call {
     const draw = this.#draw;
-    if (draw.chance(0.5)) {
+    if (draw.chance(0.7)) {
       return this.#create(operations.create, "/locks/l-", CreateFlag.ephemeralSequential, OPEN);
     }
     const path = `/${draw.pick(["locks", "plain", "boxes/a"])}/${draw.pick(NAMES)}`;
@@ -135,8 +136,8 @@ export class Workload {
 
   /** A container, or something in one. */
   createBoxed(): Call {
-    const box = `/boxes/${this.#draw.pick(["a", "b"])}`;
-    if (this.#draw.chance(0.5)) {
+    const box = `/boxes/${this.#draw.pick(NAMES)}`;
+    if (this.#draw.chance(0.6)) {
       return this.#create(operations.createContainer, box, CreateFlag.container, OPEN);
     }
     const path = `${box}/${this.#draw.pick(NAMES)}`;
@@ -231,7 +232,7 @@ export class Workload {
   }
 
   #version(): number {
-    return this.#draw.chance(0.75) ? -1 : this.#draw.below(3);
+    return this.#draw.chance(0.85) ? -1 : this.#draw.below(3);
   }
 
   #data(): Buffer | null {

@@ -16,7 +16,10 @@ import {
 import { ephemeralsFollowSessions, expiryNotEarly } from "./sessions.ts";
 import { watchesOnceAndBefore } from "./watches.ts";
 
-/** Every checker. The narrow ones stand first: the model's disagree with much of what they find. */
+/**
+ * Every checker. What needs no model stands first, then what compares whole states: most that is
+ * wrong makes the model disagree in the end, and the first to speak should say why.
+ */
 export const CHECKERS: readonly Checker[] = [
   acknowledgedWritesSurvive,
   appliedOnce,
@@ -24,12 +27,12 @@ export const CHECKERS: readonly Checker[] = [
   sessionOrder,
   timeForward,
   sequenceUnique,
-  closedIsClosed,
-  watchesOnceAndBefore,
-  ephemeralsFollowSessions,
   expiryNotEarly,
-  digestsMatch,
   recoveredPrefix,
+  digestsMatch,
+  watchesOnceAndBefore,
+  closedIsClosed,
+  ephemeralsFollowSessions,
   txnsAgreeWithModel,
   repliesAgreeWithModel,
 ];

@@ -1,0 +1,13 @@
+// A planted bug: a piece of our own source, and what a tired programmer might have written there.
+
+export interface Bug {
+  /** Also the name of its file in `bugs/`. */
+  readonly name: string;
+  /** The source, from the checkout's root. */
+  readonly file: string;
+  /** The text that is replaced. Invariant: it stands in the file exactly once. */
+  readonly anchor: string;
+  readonly replacement: string;
+  /** The checkers that may report it. */
+  readonly foundBy: readonly string[];
+}
