@@ -14,7 +14,14 @@ const config: ViteUserConfig = defineConfig({
   test: {
     reporters: ["default", new ClosingLine()],
     projects: [
-      { test: { name: "unit", include: FIRST, sequence: { groupOrder: 1 } } },
+      {
+        test: {
+          name: "unit",
+          include: FIRST,
+          testTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         test: {
           name: "sim",
