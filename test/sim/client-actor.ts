@@ -44,6 +44,7 @@ export class ClientActor {
   #watches: WatchRegistration[] = [];
   #active = true;
 
+  /** @param pauseUs between its calls, on average */
   constructor(
     world: World,
     host: SimHost,
@@ -51,6 +52,7 @@ export class ClientActor {
     workload: Workload,
     tally: ClientTally,
     servers: string,
+    pauseUs: number,
   ) {
     this.#world = world;
     this.host = host;
@@ -59,7 +61,7 @@ export class ClientActor {
     this.#tally = tally;
     this.#servers = servers;
     this.#draw = host.draw.fork();
-    this.#pauseUs = this.#draw.between(500_000, 1_400_000);
+    this.#pauseUs = pauseUs;
     this.#timeoutMs = this.#draw.pick([4000, 5000, 6000, 8000]);
   }
 

@@ -139,8 +139,14 @@ export function isWrite(op: Op): boolean {
   }
 }
 
+/** A reply and where it came. */
+export interface Answer {
+  readonly connection: Connection;
+  readonly reply: Reply;
+}
+
 /** All replies of a run, in the order in which they came. */
-export function allReplies(history: History): { connection: Connection; reply: Reply }[] {
+export function allReplies(history: History): Answer[] {
   return history.connections
     .flatMap((connection) =>
       connection.received.flatMap((item) =>

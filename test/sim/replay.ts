@@ -6,6 +6,7 @@ import { parentPath } from "../../protocol/paths.ts";
 import type { TxnBody } from "../../protocol/txn.ts";
 import { wordsHex } from "../../protocol/zxid.ts";
 import {
+  type Answer,
   allReplies,
   type Connection,
   type History,
@@ -38,15 +39,18 @@ export interface Step {
 
 export interface Replay {
   readonly history: History;
+  /** All replies, in the order in which they came. */
+  readonly answers: readonly Answer[];
   readonly steps: readonly Step[];
   readonly reads: ReadonlyMap<Reply, ReadOutcome>;
   readonly requesters: ReadonlyMap<Sent, Requester>;
 }
 
 export function replay(history: History): Replay {
+  const answers = allReplies(history);
   const requesters = requestersOf(history);
   const origins = originsOf(history);
-  const readsAt = readsByZxid(history);
+  const readsAt = readsByZxid(answers);
   const model = new Model();
   const reads = new Map<Reply, ReadOutcome>();
   const steps: Step[] = [];
@@ -80,7 +84,7 @@ export function replay(history: History): Replay {
     });
     readAt(header.zxid);
   }
-  return { history, steps, reads, requesters };
+  return { history, answers, steps, reads, requesters };
 }
 
 /** Moves the model over one txn. */
@@ -148,9 +152,9 @@ function originsOf(history: History): Map<string, NonNullable<Step["origin"]>> {
   return origins;
 }
 
-function readsByZxid(history: History): Map<number, Reply[]> {
+function readsByZxid(answers: readonly Answer[]): Map<number, Reply[]> {
   const reads = new Map<number, Reply[]>();
-  for (const { reply } of allReplies(history)) {
+  for (const { reply } of answers) {
     const { op } = reply.sent;
     // Who watches what is not of the tree: another checker follows it.
     if (isWrite(op) || op.type === OpCode.removeWatches || op.type === OpCode.checkWatches)

@@ -17,6 +17,9 @@ const FAULTS_OVER_US = 53 * SECOND_US;
 /** How long a world without faults may need until all is well. */
 const PATIENCE_US = 40 * SECOND_US;
 const SERVER = "10.0.0.1";
+/** Between two calls of any client, bursts aside. */
+const CALL_EVERY_MIN_US = 190_000;
+const CALL_EVERY_MAX_US = 260_000;
 
 /** The size that a seed must have (docs/simulator.md). */
 const OPERATIONS_MIN = 300;
@@ -85,8 +88,10 @@ class Run {
     this.#recorder = new Recorder(world);
     this.#server = new ServerActor(world, world.host(SERVER), this.#recorder, draw);
     const workload = new Workload(draw.fork());
+    const clients = draw.between(4, 6);
+    const pauseUs = clients * draw.between(CALL_EVERY_MIN_US, CALL_EVERY_MAX_US);
     this.#clients = Array.from(
-      { length: draw.between(4, 6) },
+      { length: clients },
       (_, index) =>
         new ClientActor(
           world,
@@ -95,6 +100,7 @@ class Run {
           workload,
           this.#tally,
           `${SERVER}:${CLIENT_PORT}`,
+          pauseUs,
         ),
     );
     this.#nemesis = new Nemesis(world, this.#server, this.#clients, draw.fork());

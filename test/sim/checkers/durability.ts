@@ -1,12 +1,12 @@
-import { allReplies, isWrite } from "../history.ts";
+import { isWrite } from "../history.ts";
 import type { Checker } from "./checker.ts";
 
 /** Every write that was answered is in the log, at the zxid that the answer named. */
 export const acknowledgedWritesSurvive: Checker = {
   name: "AcknowledgedWritesSurvive",
-  check({ history, steps }) {
+  check({ answers, steps }) {
     const byZxid = new Map(steps.map((step) => [step.zxid, step]));
-    return allReplies(history).flatMap(({ connection, reply }) => {
+    return answers.flatMap(({ connection, reply }) => {
       if (!isWrite(reply.sent.op) || reply.zxid <= 0) return [];
       const step = byZxid.get(reply.zxid);
       const what = `xid ${reply.sent.xid} of session ${connection.session}`;
@@ -39,7 +39,7 @@ export const appliedOnce: Checker = {
 /** What recovery brings back is a prefix of the log, and holds all that was answered before. */
 export const recoveredPrefix: Checker = {
   name: "RecoveredPrefix",
-  check({ history, steps }) {
+  check({ history, answers, steps }) {
     const wrong: string[] = [];
     for (const [index, step] of steps.entries()) {
       if (step.zxid !== index + 1) {
@@ -47,11 +47,13 @@ export const recoveredPrefix: Checker = {
         break;
       }
     }
-    const replies = allReplies(history).map(({ reply }) => reply);
+    let read = 0;
+    let seen = 0;
     for (const life of history.lives) {
-      let seen = 0;
-      for (const reply of replies) {
-        if (reply.when.order < life.when.order) seen = Math.max(seen, reply.zxid);
+      for (; read < answers.length; read++) {
+        const reply = answers[read]?.reply;
+        if (reply === undefined || reply.when.order > life.when.order) break;
+        seen = Math.max(seen, reply.zxid);
       }
       if (life.recoveredZxid < seen) {
         wrong.push(`zxid ${seen} was seen, and recovery came back with ${life.recoveredZxid}`);

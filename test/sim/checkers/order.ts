@@ -1,14 +1,12 @@
 import { OpCode } from "../../../protocol/opcodes.ts";
-import { allReplies, isWrite } from "../history.ts";
+import { isWrite } from "../history.ts";
 import type { Checker } from "./checker.ts";
 
 /** A write that was answered before another was sent comes before it in the log. */
 export const writesLinearizable: Checker = {
   name: "WritesLinearizable",
-  check({ history }) {
-    const replies = allReplies(history).filter(
-      ({ reply }) => isWrite(reply.sent.op) && reply.zxid > 0,
-    );
+  check({ answers }) {
+    const replies = answers.filter(({ reply }) => isWrite(reply.sent.op) && reply.zxid > 0);
     const bySending = replies.toSorted((a, b) => a.reply.sent.when.order - b.reply.sent.when.order);
     const wrong: string[] = [];
     let answered = 0;
@@ -61,7 +59,7 @@ export const sessionOrder: Checker = {
 /** No reply shows an earlier state than any reply that came before its request was sent. */
 export const timeForward: Checker = {
   name: "TimeForward",
-  check({ history }) {
+  check({ history, answers }) {
     const wrong: string[] = [];
     for (const { session, received } of history.connections) {
       let last = 0;
@@ -73,7 +71,7 @@ export const timeForward: Checker = {
         last = item.zxid;
       }
     }
-    const replies = allReplies(history).filter(({ reply }) => reply.zxid > 0);
+    const replies = answers.filter(({ reply }) => reply.zxid > 0);
     const bySending = replies.toSorted((a, b) => a.reply.sent.when.order - b.reply.sent.when.order);
     let answered = 0;
     let highest = 0;
