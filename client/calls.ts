@@ -3,6 +3,7 @@
  * listened to once and forgotten. Everything above this line is promises, everything below is not.
  */
 import { pathProblem } from "../protocol/paths.ts";
+import { Aborts } from "./aborts.ts";
 import { type ErrorDetails, ZooKeeperError } from "./errors.ts";
 import type { Operation } from "./operations.ts";
 import * as operations from "./operations.ts";
@@ -26,6 +27,7 @@ export interface Budget {
 
 export class Calls {
   readonly session: Session;
+  readonly aborts: Aborts = new Aborts();
   readonly #host: ClientHost;
   readonly #chroot: string;
   readonly #operationTimeoutMs: number;
@@ -106,12 +108,12 @@ export class Calls {
         args,
         { path, timeoutMs, registration },
         (error, result) => {
-          signal?.removeEventListener("abort", aborted);
+          this.aborts.off(signal, aborted);
           if (error === undefined) resolve(result as R);
           else reject(error);
         },
       );
-      if (!request.isSettled) signal?.addEventListener("abort", aborted, { once: true });
+      if (!request.isSettled) this.aborts.on(signal, aborted);
     });
     return { request, answer };
   }
@@ -141,10 +143,10 @@ export class Calls {
         ? this.#host.clock.after(timeoutMs, late)
         : undefined;
       const settled = (): void => {
-        signal?.removeEventListener("abort", aborted);
+        this.aborts.off(signal, aborted);
         timer?.cancel();
       };
-      signal?.addEventListener("abort", aborted, { once: true });
+      this.aborts.on(signal, aborted);
       work.then((value) => {
         settled();
         resolve(value);

@@ -374,12 +374,12 @@ class Shell implements Client, SessionObserver, DeletesObserver {
     if (watchSignal === undefined) return watchRegistration(kind, serverPath, path, watch);
     const cancelled = (): void => this.#session.cancelWatch(registration);
     const told: Watcher = (outcome) => {
-      watchSignal.removeEventListener("abort", cancelled);
+      this.#calls.aborts.off(watchSignal, cancelled);
       watch(outcome);
     };
     const registration = watchRegistration(kind, serverPath, path, told);
     if (watchSignal.aborted) registration.phase = "unwanted";
-    else watchSignal.addEventListener("abort", cancelled, { once: true });
+    else this.#calls.aborts.on(watchSignal, cancelled);
     return registration;
   }
 

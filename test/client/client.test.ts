@@ -222,7 +222,9 @@ test("a signal used for many calls keeps no listener of any of them", async () =
   const { signal } = new AbortController();
   for (let round = 0; round < 20; round++) {
     const calls = Array.from({ length: 50 }, () => room.zk.exists("/a", { signal }));
+    expect(getEventListeners(signal, "abort").length).toBe(1);
     await room.until(Promise.all(calls));
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   }
   room.server.onRequest = (request) => replies.refuse(request, "NoNode");
   await room.failure(room.zk.getData("/a", { signal }));

@@ -239,7 +239,7 @@ test("after a thousand replies the event loop gets its turn", () => {
   core.run(5);
   const frames: Buffer[] = [];
   const { connection } = core.server;
-  const { deliver } = connection.link;
+  const deliver = connection.link.deliver.bind(connection.link);
   connection.link.deliver = (bytes) => void frames.push(bytes);
   for (const request of core.server.requests) noNode(request);
   connection.link.deliver = deliver;

@@ -13,7 +13,7 @@ interface Row {
   readonly row: string;
   readonly options?: ConstructorParameters<typeof Core>[0];
   readonly from?: "latent";
-  script(core: Core): void;
+  readonly script: (core: Core) => void;
   readonly told: readonly string[];
 }
 
