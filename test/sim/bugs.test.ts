@@ -1,0 +1,66 @@
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import type { Bug } from "./bug.ts";
+import { plant } from "./plant.mjs";
+
+const BUGS = new URL("./bugs/", import.meta.url);
+const NAMES = readdirSync(BUGS).map((file) => file.replace(/\.ts$/, ""));
+
+async function load(name: string): Promise<Bug> {
+  const { bug } = (await import(new URL(`${name}.ts`, BUGS).href)) as { readonly bug: Bug };
+  return bug;
+}
+
+/** Runs `npm run sim -- --bug NAME`. */
+function seek(name: string): Promise<{ readonly code: number | null; readonly output: string }> {
+  const register = new URL("./register.mjs", import.meta.url).href;
+  const cli = fileURLToPath(new URL("./cli.ts", import.meta.url));
+  const child = spawn(process.execPath, ["--import", register, cli, "--bug", name]);
+  let output = "";
+  child.stdout.on("data", (bytes: Buffer) => {
+    output += bytes.toString();
+  });
+  child.stderr.on("data", (bytes: Buffer) => {
+    output += bytes.toString();
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, output }));
+  });
+}
+
+test("the seven bugs that the simulator must find are planted", () => {
+  expect(NAMES.toSorted()).toEqual([
+    "ack-before-fsync",
+    "digest-skipped-on-replay",
+    "expiry-too-early",
+    "sequence-from-child-count",
+    "torn-tail-accepted",
+    "unsynced-directory-entry",
+    "watch-after-reply",
+  ]);
+});
+
+describe.each(NAMES)("the planted bug %s", (name) => {
+  test("has its anchor in the source exactly once", async () => {
+    const bug = await load(name);
+    const source = readFileSync(new URL(`../../${bug.file}`, import.meta.url), "utf8");
+    expect(bug.name).toBe(name);
+    expect(plant(source, bug)).not.toBe(source);
+  });
+
+  test("is found within 200 seeds, by a checker that is named for it", async () => {
+    const { code, output } = await seek(name);
+    expect(output).toMatch(new RegExp(`^${name}: seed \\d+, `, "m"));
+    expect(code, output).toBe(0);
+  });
+});
+
+test("a bug whose anchor is gone, or stands twice, is not planted", () => {
+  const bug = { name: "b", file: "f.ts", anchor: "x", replacement: "y" };
+  expect(plant("a x b", bug)).toBe("a y b");
+  expect(() => plant("a b", bug)).toThrow("lost its anchor");
+  expect(() => plant("x x", bug)).toThrow("stands twice");
+});
