@@ -38,26 +38,28 @@ function inRoom(run: cases.MutexCase): () => Promise<void> {
   };
 }
 
-// recipes T-MUTEX-1, ID-1, FT-6, RL-1
+// recipes T-MUTEX-1, ID-1, FT-6, RL-1, Trap 54
 test("a lock's znode is Curator's, in containers", inRoom(cases.leavesCuratorsLayout));
 // recipes T-MUTEX-2, OR-1, FT-1
 test("one at a time, in the order of the numbers", inRoom(cases.letsOneInInOrder));
+// recipes FT-1, FT-2, OR-2, CL-53, Trap 18, Trap 33
+test("tokens grow when numbers begin anew", inRoom(cases.keepsItsTokensGrowing));
 // recipes T-MUTEX-3, OWN-5
 test("a release wakes one waiter", inRoom(cases.wakesOneWaiterPerRelease));
-// recipes T-MUTEX-4, CL-64
+// recipes T-MUTEX-4, CL-64, Trap 27
 test(
   "the one in front is gone before it is watched",
   inRoom(cases.seesThatTheOneInFrontIsGoneAlready),
 );
 // recipes T-MUTEX-5
 test("the event comes with the watch's reply", inRoom(cases.hearsAnEventThatComesWithTheReply));
-// recipes T-MUTEX-6, Trap 43
+// recipes T-MUTEX-6, Trap 43, B.0.8/X13
 test("a waiter in the middle gives up", inRoom(cases.closesTheGapOfAWaiterThatGaveUp));
-// recipes T-MUTEX-7, CL-63, Trap 26
+// recipes T-MUTEX-7, CL-63, Trap 26, B.0.8/X1
 test("a change of data is no departure", inRoom(cases.watchesAgainAfterAChangeThatIsNoDeletion));
 // recipes T-MUTEX-8, CL-17, RL-4
 test("the holder is told before the next owns", inRoom(cases.tellsTheHolderBeforeTheNextOneOwns));
-// recipes T-MUTEX-9, CL-10, TM-8
+// recipes T-MUTEX-9, CL-10, TM-8, Trap 2
 test("cut off, the holder gives up in time", inRoom(cases.givesUpByTheDeadlineWhenCutOff));
 // recipes T-MUTEX-10, W7
 test("a server's restart costs nobody the lock", inRoom(cases.outlivesARestartOfTheServer));
@@ -77,7 +79,7 @@ test("a deleted claim is a lost lock", inRoom(cases.losesTheLockWhenItsZnodeIsDe
 test("a deleted place is taken again", inRoom(cases.standsInLineAgainWhenItsZnodeIsDeleted));
 // recipes T-MUTEX-20, LY-2, Trap 36
 test("a kazoo client in the directory", inRoom(cases.refusesToShareWithKazoo));
-// recipes T-MUTEX-21, LY-3
+// recipes T-MUTEX-21, LY-3, B.0.8/X7
 test("a foreign child blocks nobody", inRoom(cases.passesAForeignChild));
 // recipes T-MUTEX-22, TA-1, TA-2, Trap 42
 test("trying a busy lock writes nothing", inRoom(cases.triesWithoutWriting));
@@ -95,5 +97,5 @@ test("closing rejects every waiter", inRoom(cases.rejectsEveryWaiterWhenClosed))
 test("work under the lock", inRoom(cases.worksUnderTheLock));
 // recipes LK-3, ID-2
 test("the queue can be read", inRoom(cases.tellsWhoIsInTheQueue));
-// recipes CL-70, CL-71
+// recipes CL-70, CL-71, RE-1
 test("an abandoned place frees itself", inRoom(cases.abandonsAPlaceAtOnce));

@@ -72,6 +72,30 @@ export const letsOneInInOrder: MutexCase = async (room) => {
   }
 };
 
+/** The directory is deleted and made again: numbers begin anew, tokens grow on. */
+export const keepsItsTokensGrowing: MutexCase = async (room) => {
+  const client = await room.client();
+  const lockOf = mutex(client, room.path);
+  const owners: { sequence: number; token: bigint }[] = [];
+  for (let life = 0; life < 3; life++) {
+    for (let turn = 0; turn < 20; turn++) {
+      await lockOf.withLock(async ({ handle }) => {
+        owners.push({ sequence: sequenceOf(handle), token: handle.fencingToken });
+        await client.setData(handle.nodePath, Buffer.from("a write moves mzxid, not the token"));
+      });
+      // Another child moves the count as well.
+      await client.create(room.child("other"), null);
+      await client.delete(room.child("other"));
+    }
+    await lockOf.clean();
+  }
+  expect(owners.filter(({ sequence }) => sequence === 0)).toHaveLength(3);
+  expect(owners.map(({ sequence }) => sequence).slice(0, 3)).toEqual([0, 2, 4]);
+  for (let i = 1; i < owners.length; i++) {
+    expect(owners[i]!.token).toBeGreaterThan(owners[i - 1]!.token);
+  }
+};
+
 /** The group hears one watch event for each release. */
 export const wakesOneWaiterPerRelease: MutexCase = async (room) => {
   const members = await Promise.all(Array.from({ length: 6 }, () => room.proxied()));

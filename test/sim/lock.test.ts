@@ -65,6 +65,24 @@ test("a holder that stood still knows it before it sends anything", async () => 
   expect((await room.run(again)).fencingToken).toBeGreaterThan(lock.fencingToken);
 });
 
+// recipes CL-17, Trap 60
+test("a lock that was lost stays lost though its session lives, and its znode goes", async () => {
+  const room = roomOf(2);
+  const [first, second] = [await room.client(), await room.client()];
+  const { sessionId } = first.client;
+  const holder = await room.run(mutex(first.client, PATH).acquire());
+  const waiting = mutex(second.client, PATH).acquire();
+  await room.runFor(SESSION_MS);
+  room.cut(first.host);
+  while (!holder.signal.aborted) await room.step();
+  room.heal();
+  const lock = await room.run(waiting);
+  expect(first.client.sessionId).toBe(sessionId);
+  expect(first.client.isConnected).toBe(true);
+  expect(holder.isHeld()).toBe(false);
+  expect(lock.isHeld()).toBe(true);
+});
+
 // recipes T-MUTEX-14, CL-73
 test("ten thousand times, a grant and an abort at the same moment leave both or neither", async () => {
   const rounds = 10_000;
@@ -96,7 +114,7 @@ test("ten thousand times, a grant and an abort at the same moment leave both or 
   expect(granted).toBeLessThan(rounds - rounds / 20);
 });
 
-// recipes OWN-2, T-MUTEX-12, T-MUTEX-17, CL-33
+// recipes OWN-1, OWN-2, T-MUTEX-12, T-MUTEX-17, CL-33
 test("under cuts, resets, stops and restarts never two own, and the tokens grow", async () => {
   let grants = 0;
   let losses = 0;
