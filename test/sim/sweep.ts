@@ -4,7 +4,7 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { nodeHost } from "../../protocol/node-host.ts";
 import type { Bug } from "./bug.ts";
-import { type Reached, type RunResult, run, type Violation } from "./run.ts";
+import { type Reached, type RunResult, run } from "./run.ts";
 
 /** What a sweep must reach with at least one seed in twenty. */
 const MUST_REACH: readonly (keyof Reached)[] = [
@@ -83,9 +83,10 @@ export async function seekBug(name: string, seeds: number): Promise<number> {
   const { bug } = (await import(`./bugs/${name}.ts`)) as { readonly bug: Bug };
   for (let seed = 1; seed <= seeds; seed++) {
     const { violations } = run(seed);
-    if (violations.length === 0) continue;
+    const [first] = violations;
+    if (first === undefined) continue;
     const finding = violations.find(({ checker }) => bug.foundBy.includes(checker));
-    const { checker, message } = finding ?? (violations[0] as Violation);
+    const { checker, message } = finding ?? first;
     print(`${name}: seed ${seed}, ${checker}: ${message}`);
     if (finding === undefined) print(`  but one of ${bug.foundBy.join(", ")} should have found it`);
     return finding === undefined ? 1 : 0;
@@ -103,9 +104,6 @@ export async function sweep(first: number, last: number, jobs: number): Promise<
   if (process.send !== undefined) {
     process.send(sum);
     return 0;
-  }
-  for (const { seed, checker, message } of sum.failed) {
-    print(`VIOLATION seed ${seed} ${checker}: ${message}`);
   }
   print(
     `${sum.seeds} seeds in ${seconds.toFixed(1)} s, ${(sum.seeds / seconds).toFixed(1)} a second: ` +
@@ -126,7 +124,13 @@ function inThisProcess(first: number, last: number): Sum {
   // Thousands of refusals are expected, and each would note where it was made: `--seed` does.
   Error.stackTraceLimit = 0;
   const sum = emptySum();
-  for (let seed = first; seed <= last; seed++) addRun(sum, run(seed));
+  for (let seed = first; seed <= last; seed++) {
+    const result = run(seed);
+    addRun(sum, result);
+    for (const { checker, message } of result.violations) {
+      print(`VIOLATION seed ${seed} ${checker}: ${message}`);
+    }
+  }
   return sum;
 }
 
