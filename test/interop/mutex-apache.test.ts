@@ -62,7 +62,7 @@ test("a change of data is no departure", inRoom(cases.watchesAgainAfterAChangeTh
 test("the holder is told before the next owns", inRoom(cases.tellsTheHolderBeforeTheNextOneOwns));
 // recipes T-MUTEX-9, CL-10, TM-8, Trap 2
 test("cut off, the holder gives up in time", inRoom(cases.givesUpByTheDeadlineWhenCutOff));
-// recipes T-MUTEX-10, W7
+// recipes T-MUTEX-10
 test("a server's restart costs nobody the lock", inRoom(cases.outlivesARestartOfTheServer));
 // recipes T-MUTEX-11, Trap 15
 test("a lost reply makes no second znode", inRoom(cases.findsItsZnodeWhenTheReplyIsLost));

@@ -11,7 +11,7 @@ import { nextTurn } from "../tools/until.ts";
 
 const PORT = 2181;
 const SERVER = "server";
-export const TICK_MS = 500;
+const TICK_MS = 500;
 /** Six ticks: the shortest for which the ownership promise holds. */
 export const SESSION_MS = 3000;
 /** Longer than anything that a case waits for. */
