@@ -56,6 +56,22 @@ test("freed memory is used again, by blobs of other sizes too", () => {
   expect(slab.capacityBytes).toBeLessThan(capacityBytes * 1.2);
 });
 
+test("what is freed between blobs that stay is used again", () => {
+  const slab = new BlobSlab();
+  const allocate = (count: number): number[] =>
+    Array.from({ length: count }, () => slab.allocate(100));
+  const refs = allocate(60_000);
+  const { capacityBytes } = slab;
+  for (let round = 0; round < 3; round++) {
+    const freed = refs.filter((_, i) => i % 2 === round % 2);
+    for (const ref of freed) slab.free(ref);
+    expect(allocate(freed.length).toSorted((a, b) => a - b)).toEqual(
+      freed.toSorted((a, b) => a - b),
+    );
+  }
+  expect(slab.capacityBytes).toBe(capacityBytes);
+});
+
 test("a large blob has memory of its own, which goes with it", () => {
   const slab = new BlobSlab();
   const ref = slab.allocate(100_000);

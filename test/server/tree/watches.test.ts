@@ -295,6 +295,7 @@ test("a lost connection's watches are gone, and only its own", () => {
   tree.watches.removeWatcher(one);
   tree.watches.removeWatcher(one);
   expect([tree.watches.data.size, tree.watches.child.size]).toEqual([3, 2]);
+  expect([tree.watches.data.watcherCount, tree.watches.child.watcherCount]).toEqual([1, 1]);
   driver.setData("/p", "1");
   expect([one.take(), other.take()]).toEqual([[], ["data /p"]]);
   tree.watches.removeWatcher(other);
@@ -339,6 +340,23 @@ test("setWatches tells what was missed, in the order of its lists, and registers
   driver.create("/quiet/x");
   driver.setData("/p", "2");
   expect(one.take()).toEqual(["data /quiet", "created /gone", "children /quiet"]);
+});
+
+// server-semantics 6.5/child, 6.5/data, Trap 21
+test("setWatches compares data by mzxid and child lists by pzxid, which deletes raise", () => {
+  const { driver, tree, one } = scene();
+  driver.create("/data-only");
+  const seen = driver.zxid;
+  driver.setData("/data-only", "1");
+  driver.delete("/p/c");
+  restoreWatches(tree, one, {
+    relativeZxid: seen,
+    dataWatches: ["/p"],
+    existWatches: [],
+    childWatches: ["/p", "/data-only"],
+  });
+  expect(one.take()).toEqual(["children /p"]);
+  expect([tree.watches.data.size, tree.watches.child.size]).toEqual([1, 1]);
 });
 
 // server-semantics 6.5
