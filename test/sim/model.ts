@@ -31,7 +31,7 @@ export interface Node {
   aversion: number;
   /** A session, `CONTAINER` or `NOBODY`. */
   owner: string;
-  children: Set<string>;
+  readonly children: Set<string>;
   /** Of its digest. */
   crc: number;
 }
@@ -228,8 +228,8 @@ export class Model {
     this.#change(parentName, (node) => {
       node.cversion++;
       node.pzxid = zxid;
-      node.children.add(baseName(path));
     });
+    this.#link(parentName, baseName(path));
     this.#add(path, {
       data: request.data === null ? null : Buffer.from(request.data),
       acl,
@@ -353,8 +353,8 @@ export class Model {
       this.nodes.set(path, node);
       this.digest = wrapped(this.digest + digestPart(path, node));
     });
+    this.#unlink(parentName, baseName(path));
     this.#change(parentName, (parent) => {
-      parent.children.delete(baseName(path));
       parent.pzxid = Math.max(parent.pzxid, zxid);
     });
     this.#tell(path, EventType.nodeDeleted, "data", node.acl);
@@ -375,7 +375,7 @@ export class Model {
 
   #change(path: string, change: (node: Node) => void): void {
     const before = this.#at(path);
-    const node = { ...before, children: new Set(before.children) };
+    const node = { ...before };
     change(node);
     node.crc = crcOf(path, node);
     this.nodes.set(path, node);
@@ -385,6 +385,19 @@ export class Model {
       this.nodes.set(path, before);
       this.digest = wrapped(this.digest - difference);
     });
+  }
+
+  /** The set of names is one through all changes of a znode: what is undone here is its content. */
+  #link(parentName: string, name: string): void {
+    const { children } = this.#at(parentName);
+    children.add(name);
+    this.#undo.push(() => children.delete(name));
+  }
+
+  #unlink(parentName: string, name: string): void {
+    const { children } = this.#at(parentName);
+    children.delete(name);
+    this.#undo.push(() => children.add(name));
   }
 
   #plant(path: string, acl: readonly ACL[], aversion: number): void {

@@ -18,8 +18,8 @@ const FAULTS_OVER_US = 53 * SECOND_US;
 const PATIENCE_US = 40 * SECOND_US;
 const SERVER = "10.0.0.1";
 /** Between two calls of any client, bursts aside. */
-const CALL_EVERY_MIN_US = 190_000;
-const CALL_EVERY_MAX_US = 260_000;
+const CALL_EVERY_MIN_US = 260_000;
+const CALL_EVERY_MAX_US = 320_000;
 
 /** The size that a seed must have (docs/simulator.md). */
 const OPERATIONS_MIN = 300;
