@@ -1,0 +1,17 @@
+import { aclSuite } from "./acl.suite.ts";
+import { handshakeSuite } from "./handshake.suite.ts";
+import { multiSuite } from "./multi.suite.ts";
+import { operationsSuite } from "./operations.suite.ts";
+import { orderSuite } from "./order.suite.ts";
+import type { Peer } from "./peer.ts";
+import { watchesSuite } from "./watches.suite.ts";
+
+/** Everything that a server on the client port is held to, ours and Apache's alike. */
+export function serverSuites(peer: () => Peer): void {
+  handshakeSuite(peer);
+  orderSuite(peer);
+  operationsSuite(peer);
+  multiSuite(peer);
+  watchesSuite(peer);
+  aclSuite(peer);
+}
