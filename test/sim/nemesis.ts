@@ -9,8 +9,8 @@ const SECOND_US = 1_000_000;
 /** When the first fault comes, and the last. */
 const FIRST_US = 3 * SECOND_US;
 const LAST_US = 50 * SECOND_US;
-const FAULTS_MIN = 9;
-const FAULTS_MAX = 15;
+const FAULTS_MIN = 11;
+const FAULTS_MAX = 16;
 /** How many things asked of the disk a crash may wait for. */
 const DISK_WORK_MAX = 12;
 const BIT_ROT_TRIES = 8;
@@ -19,7 +19,7 @@ const DAY_MS = 86_400_000;
 type Fault = (nemesis: Nemesis) => void;
 
 const FAULTS: readonly (readonly [share: number, fault: Fault])[] = [
-  [14, (nemesis) => nemesis.crashInDiskWork("power")],
+  [20, (nemesis) => nemesis.crashInDiskWork("power")],
   [3, (nemesis) => nemesis.crashInDiskWork("kill")],
   [4, (nemesis) => nemesis.crash("power")],
   [3, (nemesis) => nemesis.crash("kill")],

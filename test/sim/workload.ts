@@ -150,7 +150,7 @@ export class Workload {
   }
 
   delete(): Call {
-    const path = this.#somewhere();
+    const path = this.#belowRoots();
     return call(operations.deleteNode, { path, version: this.#version() }, path);
   }
 
@@ -174,7 +174,10 @@ export class Workload {
       case 0:
         return { type: OpCode.check, request: { path, version: this.#version() } };
       case 1:
-        return { type: OpCode.delete, request: { path, version: this.#version() } };
+        return {
+          type: OpCode.delete,
+          request: { path: this.#belowRoots(), version: this.#version() },
+        };
       case 2:
       case 3:
         return {
@@ -229,6 +232,12 @@ export class Workload {
     const draw = this.#draw;
     if (draw.chance(0.06)) return `/${draw.pick(["plain", "nowhere"])}/${draw.pick(NAMES)}`;
     return draw.pick(this.#known);
+  }
+
+  /** Where a delete does not take everybody's ground away. */
+  #belowRoots(): string {
+    const path = this.#somewhere();
+    return ROOTS.includes(path) ? `${path}/${this.#draw.pick(NAMES)}` : path;
   }
 
   #version(): number {
