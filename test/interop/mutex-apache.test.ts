@@ -60,6 +60,8 @@ test("a waiter in the middle gives up", inRoom(cases.closesTheGapOfAWaiterThatGa
 test("a change of data is no departure", inRoom(cases.watchesAgainAfterAChangeThatIsNoDeletion));
 // recipes T-MUTEX-8, CL-17, RL-4
 test("the holder is told before the next owns", inRoom(cases.tellsTheHolderBeforeTheNextOneOwns));
+// recipes OWN-1
+test("an interrupted waiter reads its znode", inRoom(cases.looksAtItsZnodeAfterAnInterruption));
 // recipes T-MUTEX-9, CL-10, TM-8, Trap 2
 test("cut off, the holder gives up in time", inRoom(cases.givesUpByTheDeadlineWhenCutOff));
 // recipes T-MUTEX-10

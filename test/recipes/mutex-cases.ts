@@ -208,6 +208,32 @@ export const tellsTheHolderBeforeTheNextOneOwns: MutexCase = async (room) => {
   expect(await holder.release()).toBe("gone");
 };
 
+/** The connection was lost while it waited: the znode is read before ownership is concluded. */
+export const looksAtItsZnodeAfterAnInterruption: MutexCase = async (room) => {
+  const { client, proxy } = await room.proxied();
+  const looked: string[] = [];
+  proxy.inspect = (passage) => {
+    const request = requestIn(passage);
+    if (request?.opcode === OpCode.exists) looked.push(request.path);
+    return "pass";
+  };
+  const calm = await mutex(client, room.path).acquire();
+  await calm.release();
+  expect(looked).toEqual([]);
+
+  const holder = await mutex(await room.client(), room.path).acquire();
+  const waiting = mutex(client, room.path).acquire();
+  await until("it waits", async () => (await mutex(client, room.path).contenders()).length === 2);
+  const { sessionId } = client;
+  proxy.reset();
+  await until("cut off", () => !client.isConnected);
+  await until("back", () => client.isConnected);
+  await holder.release();
+  const lock = await waiting;
+  expect(client.sessionId).toBe(sessionId);
+  expect(looked).toContain(lock.nodePath);
+};
+
 /** Cut off in silence: the signal comes by the deadline, and nobody owns before. */
 export const givesUpByTheDeadlineWhenCutOff: MutexCase = async (room) => {
   const { client, proxy } = await room.proxied();
