@@ -5,6 +5,7 @@ import { Reader, Writer } from "../../../protocol/jute.ts";
 import { wordsHex } from "../../../protocol/zxid.ts";
 import { DataTree } from "../../../server/tree/data-tree.ts";
 import { History, step } from "./history.ts";
+import { TreeDriver } from "./tree-driver.ts";
 import { dumpTree } from "./tree-dump.ts";
 import type { TreeModel } from "./tree-model.ts";
 
@@ -76,4 +77,22 @@ test("whatever is applied, the tree is what a naive one is, and its digest what 
     }),
     { numRuns: 80 },
   );
+}, 60_000);
+
+test("what is deleted or rewritten gives back its memory and its access list", () => {
+  const driver = new TreeDriver(new DataTree(OPTIONS));
+  const { tree } = driver;
+  const capacities: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 8000; i++) driver.create(`/z${i}`, 2 + (i % 7));
+    for (const size of [100, 400]) {
+      for (let i = 0; i < 8000; i++) driver.setData(`/z${i}`, "x".repeat(size));
+    }
+    for (let i = 0; i < 50; i++) driver.setAcl(`/z${i}`, 16);
+    for (let i = 0; i < 8000; i++) driver.delete(`/z${i}`);
+    capacities.push(tree.capacityBytes);
+    // That of /zookeeper/config.
+    expect(tree.acls.size).toBe(1);
+  }
+  expect(capacities).toEqual(capacities.map(() => capacities[0]));
 }, 60_000);
