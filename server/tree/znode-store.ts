@@ -26,6 +26,8 @@ export class ZnodeStore {
   readonly #index: NameIndex;
   readonly #extendedTypes: boolean;
   #root: Slot = 0;
+  /** For a path that comes as a string. */
+  readonly #scratch: Buffer = Buffer.allocUnsafeSlow(1024);
 
   /** @param extendedTypes Whether TTL znodes are enabled. */
   constructor(hash: NameHash, extendedTypes: boolean) {
@@ -68,8 +70,10 @@ export class ZnodeStore {
   }
 
   findText(path: string): Slot {
-    const bytes = Buffer.from(path);
-    return this.find(bytes, 0, bytes.length);
+    // Three bytes hold any UTF-16 unit.
+    const fits = path.length * 3 <= this.#scratch.length;
+    const bytes = fits ? this.#scratch : Buffer.from(path);
+    return this.find(bytes, 0, fits ? bytes.write(path) : bytes.length);
   }
 
   /** "/" for the root. */

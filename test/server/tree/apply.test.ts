@@ -56,6 +56,10 @@ test("only a well-formed path finds a znode; the empty one is the root", () => {
   for (const path of ["a", "a/b", "//", "/a/", "/a//b", "//a", "/a/b/", "/A", "/a/bb", "/b", " "]) {
     expect(tree.findText(path), path).toBe(0);
   }
+  const long = `/a/${"長".repeat(400)}`;
+  driver.create(long);
+  expect(tree.pathText(tree.findText(long))).toBe(long);
+  expect(tree.findText(`${long}長`)).toBe(0);
   const bytes = Buffer.from("xx/a/byy");
   expect(tree.find(bytes, 2, 6)).toBe(tree.findText("/a/b"));
 });
