@@ -130,8 +130,8 @@ export class Server {
     parts.sessions.stop();
     parts.reaper.stop();
     parts.purge.stop();
-    parts.port.hold();
     parts.port.stopAccepting(() => {
+      parts.port.hold();
       parts.pipeline.whenIdle(() => {
         parts.port.close();
         // The replies leave at the end of this turn, and the connections with them.
@@ -286,7 +286,11 @@ export class Server {
     const parts = this.#parts;
     if (parts === undefined) return;
     parts.port.open((error, port) => {
-      if (this.#state !== "starting") return;
+      if (this.#state !== "starting") {
+        // It was told to stop meanwhile.
+        parts.port.stopAccepting(() => undefined);
+        return;
+      }
       if (error !== undefined) {
         this.#fail(
           ExitCode.unexpected,

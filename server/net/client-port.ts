@@ -66,6 +66,7 @@ export class ClientPort implements ConnectionContext {
   /** Connections beyond the limits. */
   #probes = 0;
   #listener: Listener | undefined;
+  /** Undefined: deadlines are not looked at, not even by what already waits for the turn's end. */
   #timer: Timer | undefined;
 
   constructor(
@@ -87,6 +88,7 @@ export class ClientPort implements ConnectionContext {
     this.#flush = () => this.#flushAll();
     this.#expired = (connection) => this.#expireOne(connection);
     this.#expire = () => {
+      if (this.#timer === undefined) return;
       parts.deadlines.expire(clock.nowMs(), this.#expired);
       this.#arm();
     };
@@ -128,13 +130,13 @@ export class ClientPort implements ConnectionContext {
 
   /** Ends every connection after what was already answered. */
   close(): void {
-    this.#timer?.cancel();
+    this.#stopTimer();
     for (const connection of this.#connections) connection.finish("");
   }
 
   /** Drops every connection now. */
   abort(): void {
-    this.#timer?.cancel();
+    this.#stopTimer();
     for (const connection of this.#connections) connection.cut("");
   }
 
@@ -208,6 +210,11 @@ export class ClientPort implements ConnectionContext {
   #expireOne(connection: Connection): void {
     if (connection.session === undefined) this.sessionlessExpired++;
     connection.cut("nothing was heard from it for its timeout");
+  }
+
+  #stopTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   #arm(): void {

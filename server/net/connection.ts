@@ -51,7 +51,11 @@ type State = "greeting" | "attaching" | "open" | "ending" | "closed";
 const UNSENT_PAUSE_BYTES = 1024 * 1024;
 /** What a peer may leave untaken: watch events come without its asking. Beyond it is cut off. */
 const UNSENT_MAX_BYTES: number = 64 * 1024 * 1024;
-/** Requests that wait for an earlier write, above which no more are read. */
+/**
+ * Requests that wait for an earlier write, above which no more are read. They are all answered in
+ * one step, and each answer may be as large as a znode: so many may be owed at once.
+ */
+const WAITING_PAUSE_FRAMES = 48;
 const WAITING_PAUSE_BYTES = 1024 * 1024;
 
 const INITIAL_OUT_BYTES = 1024;
@@ -131,6 +135,8 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   // From the link.
 
   data(bytes: Buffer): void {
+    // Nothing is heard any more, so that it lasts no longer than its deadline.
+    if (this.#state === "ending") return;
     const { clock } = this.#context;
     const nowMs = clock.nowMs();
     this.#context.touch(this, nowMs);
@@ -201,8 +207,11 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     if (session === undefined || this.#state !== "attaching") return;
     this.#state = "open";
     this.#respond(session.timeoutMs, session.high, session.low);
-    this.#splitter.resume();
     this.#considerPause();
+  }
+
+  readNoFurther(): void {
+    this.#splitter.stop();
   }
 
   finish(reason: string): void {
@@ -210,6 +219,8 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     if (reason !== "") this.#context.report(this, reason);
     this.#state = "ending";
     this.#splitter.stop();
+    // The peer's own end has to be noticed.
+    if (this.#paused) this.link.resume();
     this.#context.markDirty(this);
   }
 
@@ -269,9 +280,11 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     const reader = this.#reader.reset(bytes, start, end);
     const xid = reader.int();
     const type = reader.int();
-    if (type === OpCode.auth) this.#authenticate(reader);
+    if (type === OpCode.auth && !this.#authenticate(reader)) return;
     this.#context.pipeline.request(this, xid, type, reader, start);
-    if (this.out.length > UNSENT_PAUSE_BYTES) this.#considerPause();
+    if (this.out.length > UNSENT_PAUSE_BYTES || this.waiting.count >= WAITING_PAUSE_FRAMES) {
+      this.#considerPause();
+    }
   }
 
   /**
@@ -279,19 +292,27 @@ export class Connection implements LinkHandlers, Requester, Expiring {
    *
    * Differs from ZooKeeper: there it overtakes the replies of earlier writes, which breaks clients
    * that match replies in order (kazoo).
+   *
+   * @returns false: it does not decode, and the connection is cut.
    */
-  #authenticate(reader: Reader): void {
+  #authenticate(reader: Reader): boolean {
     const { offset } = reader;
     try {
       const packet = readAuthPacket(reader);
       const proven = authenticate(packet.scheme, packet.auth, this.#context.auth);
-      if (proven === undefined) this.authFailed = true;
-      else for (const id of proven) this.#addId(id);
+      if (proven === undefined) {
+        this.authFailed = true;
+        this.readNoFurther();
+      } else {
+        for (const id of proven) this.#addId(id);
+      }
     } catch (error) {
       if (!(error instanceof JuteError)) throw error;
       this.cut("an auth packet that does not decode");
+      return false;
     }
     reader.offset = offset;
+    return true;
   }
 
   #addId(id: AuthId): void {
@@ -315,7 +336,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     }
     this.#wantsReadOnlyFlag = request.readOnly !== undefined;
     this.#state = "attaching";
-    this.#splitter.pause();
+    this.#considerPause();
     const { pipeline } = this.#context;
     pipeline.stats.connectionRequests++;
     if (request.lastZxidSeen > pipeline.lastZxid) {
@@ -395,7 +416,11 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     if (this.#state !== "open" && this.#state !== "attaching") return;
     const unsent = this.out.length + (this.#blocked ? this.link.pendingBytes : 0);
     const mustPause =
-      this.#held || unsent > UNSENT_PAUSE_BYTES || this.waiting.size > WAITING_PAUSE_BYTES;
+      this.#held ||
+      this.#state === "attaching" ||
+      unsent > UNSENT_PAUSE_BYTES ||
+      this.waiting.count >= WAITING_PAUSE_FRAMES ||
+      this.waiting.size > WAITING_PAUSE_BYTES;
     if (mustPause === this.#paused) return;
     this.#paused = mustPause;
     if (mustPause) {
@@ -403,7 +428,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       this.link.pause();
     } else {
       this.link.resume();
-      if (this.#state === "open") this.#splitter.resume();
+      this.#splitter.resume();
     }
   }
 }

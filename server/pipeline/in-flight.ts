@@ -24,6 +24,8 @@ export class InFlight {
   isSync = false;
   /** What a sync echoes. */
   path: string | null = null;
+  /** What a sync is told. */
+  code = 0;
 }
 
 export class InFlightRing {

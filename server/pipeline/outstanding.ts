@@ -240,7 +240,10 @@ export class OutstandingChanges {
     this.#orderZxids.length = this.#undoOrder;
     for (const created of this.#undoEphemerals) this.#forgetEphemeral(created);
     this.#undoEphemerals = [];
-    for (const { key, bytes } of this.#undoBytes.splice(0)) this.#countEphemeral(key, -bytes);
+    // Backwards, so that no sum on the way is one that never was.
+    for (const { key, bytes } of this.#undoBytes.splice(0).toReversed()) {
+      this.#countEphemeral(key, -bytes);
+    }
     for (let entry = undo.pop(); entry !== undefined; entry = undo.pop()) {
       const { path, record, before } = entry;
       if (record === undefined || before === undefined) {
@@ -302,7 +305,7 @@ export class OutstandingChanges {
 }
 
 /** What a path takes up in a vector of strings. */
-function pathBytes(path: string): number {
+export function pathBytes(path: string): number {
   return 4 + Buffer.byteLength(path);
 }
 

@@ -53,6 +53,21 @@ interface Adding {
   add(value: number): void;
 }
 
+/** Requests that change nothing. What is in neither list is unknown, and the last that is read. */
+const ANSWERED: ReadonlySet<number> = new Set([
+  OpCode.ping,
+  OpCode.auth,
+  OpCode.setWatches,
+  OpCode.setWatches2,
+  OpCode.exists,
+  OpCode.getData,
+  OpCode.getACL,
+  OpCode.getChildren,
+  OpCode.getChildren2,
+  OpCode.checkWatches,
+  OpCode.removeWatches,
+]);
+
 /** Where a txn's header, of 32 bytes, has its type. */
 const TXN_TYPE_AT = 28;
 
@@ -217,6 +232,7 @@ export class Pipeline {
       default:
         if (session.answered < session.submitted || !requester.waiting.isEmpty) {
           requester.waiting.push(session.submitted, reader.bytes, frameStart, reader.end);
+          if (!ANSWERED.has(type)) requester.readNoFurther();
         } else {
           this.#answer(requester, xid, type, reader);
         }
@@ -246,11 +262,12 @@ export class Pipeline {
       this.#settle(entry);
     }
     this.#answerSyncs();
-    if (this.#held.size > 0 && !this.#isBusy()) this.#release();
+    const isStopping = this.#stopped !== undefined;
+    if (this.#held.size > 0 && !isStopping && !this.#isBusy()) this.#release();
     if (this.#inFlight.length === 0) this.#stopped?.();
   }
 
-  /** Calls back when nothing is on its way any more; the caller lets no more in. */
+  /** Calls back when nothing is on its way any more; the caller lets no more in, nor is it here. */
   whenIdle(done: () => void): void {
     this.#stopped = done;
     if (this.#inFlight.length === 0) done();
@@ -287,14 +304,17 @@ export class Pipeline {
   /** Answered when all that was sent into the pipeline before it has been applied. */
   #sync(requester: Requester, session: Session<Requester>, xid: number, reader: Reader): void {
     let path: string | null = null;
+    let code: number = ErrorCode.Ok;
     try {
       path = reader.string();
     } catch (error) {
       if (!(error instanceof JuteError)) throw error;
+      code = ErrorCode.MarshallingError;
     }
     const entry = this.#enqueue(OpCode.sync, xid, this.#prep.lastZxid, session, requester);
     entry.isSync = true;
     entry.path = path;
+    entry.code = code;
     if (this.#inFlight.length === 1) this.#answerSyncs();
   }
 
@@ -350,7 +370,7 @@ export class Pipeline {
       if (requester?.isOpen === true) {
         requester.beginReply(entry.xid);
         requester.out.string(entry.path);
-        requester.endReply(this.#tree.lastZxid, ErrorCode.Ok);
+        requester.endReply(this.#tree.lastZxid, entry.code);
         this.#count(this.stats.readLatency, entry.arrivedMs);
       }
       this.#forget(entry);
@@ -362,7 +382,6 @@ export class Pipeline {
   #settle(entry: InFlight): void {
     const { type, session, requester } = entry;
     if (type === OpCode.createSession) {
-      session?.holder?.sessionCreated();
       this.#count(this.stats.updateLatency, entry.arrivedMs);
     } else if (requester?.isOpen === true) {
       requester.beginReply(entry.xid);
@@ -370,11 +389,12 @@ export class Pipeline {
       requester.endReply(entry.zxid, code);
       this.#count(this.stats.updateLatency, entry.arrivedMs);
     }
-    if (session !== undefined) {
-      if (type === OpCode.closeSession) this.#ended(session, requester);
-      this.#answered(session);
-    }
+    // What follows may let new requests in, and one of them may be given this entry.
     this.#forget(entry);
+    if (session === undefined) return;
+    if (type === OpCode.createSession) session.holder?.sessionCreated();
+    else if (type === OpCode.closeSession) this.#ended(session, requester);
+    this.#answered(session);
   }
 
   #ended(session: Session<Requester>, asker: Requester | undefined): void {
@@ -444,7 +464,9 @@ export class Pipeline {
   }
 
   #answerAuth(requester: Requester, xid: number): void {
-    const code = requester.authFailed ? ErrorCode.AuthFailed : ErrorCode.Ok;
+    // Nothing was read behind the packet that was refused: others waited before it.
+    const isLast = requester.waiting.isEmpty;
+    const code = requester.authFailed && isLast ? ErrorCode.AuthFailed : ErrorCode.Ok;
     requester.beginReply(xid);
     requester.endReply(0, code);
     if (code === ErrorCode.Ok) return;

@@ -21,7 +21,7 @@ import { CONTAINER_HIGH } from "../tree/owner.ts";
 import { fixUpAcl, permits } from "./access.ts";
 import { readMulti } from "./multi.ts";
 import { OPEN_ACL, OPEN_ACL_BYTES, Operation } from "./operation.ts";
-import { type Change, OutstandingChanges } from "./outstanding.ts";
+import { type Change, OutstandingChanges, pathBytes } from "./outstanding.ts";
 import type { AuthId } from "./requester.ts";
 
 /** Where txns are written: the log's batch. */
@@ -230,7 +230,8 @@ export class Prep {
     const kindProblem = createProblem(operation);
     if (kindProblem !== 0) return kindProblem;
     const asked = operation.path;
-    if (asked === null || !hasPathForm(asked)) return ErrorCode.BadArguments;
+    if (asked === null) return ErrorCode.MarshallingError;
+    if (!hasPathForm(asked)) return ErrorCode.BadArguments;
     const acl = fixUpAcl(operation.acl, this.#ids);
     if (acl === undefined) return ErrorCode.InvalidACL;
     const parent = this.#changes.find(parentPath(asked));
@@ -245,16 +246,14 @@ export class Prep {
     if (this.#changes.find(path) !== undefined) return ErrorCode.NodeExists;
     if (isEphemeral(parent)) return ErrorCode.NoChildrenForEphemerals;
     const ephemeral = flags === CreateFlag.ephemeral || flags === CreateFlag.ephemeralSequential;
-    if (ephemeral && !this.#hasRoomForEphemeral()) {
-      return ErrorCode.QuotaExceeded;
-    }
+    if (ephemeral && !this.#hasRoomForEphemeral(path)) return ErrorCode.QuotaExceeded;
 
     const isContainer = operation.type === OpCode.createContainer;
     const parentCversion = (parent.cversion + 1) | 0;
-    const pathBytes = operation.pathEnd - operation.pathStart;
+    const askedBytes = operation.pathEnd - operation.pathStart;
     const suffixBytes = isSequential ? Buffer.from(suffix, "latin1") : NO_BYTES;
-    writer.int(pathBytes + suffixBytes.length);
-    copyRange(writer, frame, operation.pathStart, pathBytes);
+    writer.int(askedBytes + suffixBytes.length);
+    copyRange(writer, frame, operation.pathStart, askedBytes);
     if (isSequential) writer.raw(suffixBytes);
     copyBuffer(writer, frame, operation.dataStart, operation.dataLength);
     writeAcl(writer, acl);
@@ -295,9 +294,8 @@ export class Prep {
 
   #delete(operation: Operation, frame: Buffer, writer: Writer): number {
     const { path } = operation;
-    if (path === null || !hasPathForm(path) || RESERVED_PATHS.has(path)) {
-      return ErrorCode.BadArguments;
-    }
+    if (path === null) return ErrorCode.MarshallingError;
+    if (!hasPathForm(path) || RESERVED_PATHS.has(path)) return ErrorCode.BadArguments;
     const parent = this.#changes.find(parentPath(path));
     if (parent === undefined) return ErrorCode.NoNode;
     if (!this.#permits(parent, Perm.delete)) return ErrorCode.NoAuth;
@@ -420,9 +418,9 @@ export class Prep {
     return this.#options.skipAcl || permits(znode.acl, this.#ids, perm);
   }
 
-  #hasRoomForEphemeral(): boolean {
+  #hasRoomForEphemeral(path: string): boolean {
     const bytes = this.#changes.ephemeralPathBytes(this.#sessionHigh, this.#sessionLow);
-    return bytes < EPHEMERAL_PATH_BYTES_MAX;
+    return bytes + pathBytes(path) <= EPHEMERAL_PATH_BYTES_MAX;
   }
 }
 

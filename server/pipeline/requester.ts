@@ -16,7 +16,7 @@ export interface Requester extends SessionHolder, Watcher {
   readonly session: Session<Requester> | undefined;
   /** Grows only. A write takes the ids that were there when it was read from the socket. */
   readonly authIds: readonly AuthId[];
-  /** Its last auth packet was refused. */
+  /** Its last auth packet was refused; nothing behind that was read. */
   readonly authFailed: boolean;
   /** False once the connection is gone: replies have nowhere to go. */
   readonly isOpen: boolean;
@@ -33,6 +33,8 @@ export interface Requester extends SessionHolder, Watcher {
   sessionCreated(): void;
   /** Reads no more requests from it, or does so again. */
   hold(held: boolean): void;
+  /** Takes nothing behind the request at hand, whose answer will be the last. */
+  readNoFurther(): void;
   /** Closes after the replies so far have left; what still arrives is not read. */
   finish(reason: string): void;
   /** Closes at once. */

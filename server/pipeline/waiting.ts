@@ -20,9 +20,15 @@ export class WaitingFrames {
   /** Invariant: 0 <= #head <= #end <= #bytes.length. */
   #head = 0;
   #end = 0;
+  #count = 0;
 
   get isEmpty(): boolean {
     return this.#head === this.#end;
+  }
+
+  /** Frames that wait. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Bytes that wait. */
@@ -37,6 +43,7 @@ export class WaitingFrames {
     this.#bytes.writeInt32BE(length, this.#end + 8);
     frame.copy(this.#bytes, this.#end + HEADER_BYTES, start, end);
     this.#end += HEADER_BYTES + length;
+    this.#count++;
   }
 
   /** Hands out the frames whose position is at most `answered`, oldest first. */
@@ -46,6 +53,7 @@ export class WaitingFrames {
       const start = this.#head + HEADER_BYTES;
       const end = start + this.#bytes.readInt32BE(this.#head + 8);
       this.#head = end;
+      this.#count--;
       run(this.#bytes, start, end);
     }
     this.clear();
@@ -54,6 +62,7 @@ export class WaitingFrames {
   clear(): void {
     this.#head = 0;
     this.#end = 0;
+    this.#count = 0;
     if (this.#bytes.length > RETAINED_BYTES_MAX) this.#bytes = EMPTY;
   }
 

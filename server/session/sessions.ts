@@ -49,6 +49,7 @@ export class Sessions<H extends SessionHolder> {
   readonly #expired: (session: Session<H>) => void;
   readonly #expireDue: () => void;
   readonly #tick: () => void;
+  /** Undefined: nothing expires, not even what already waits for the turn's end. */
   #timer: Timer | undefined;
   #nextHigh: number;
   #nextLow: number;
@@ -72,6 +73,7 @@ export class Sessions<H extends SessionHolder> {
     // A server that was stopped for long finds a deadline passed and requests waiting in its
     // sockets. What waits there is read first: the timer only asks for the end of the turn.
     this.#expireDue = () => {
+      if (this.#timer === undefined) return;
       this.#queue.expire(this.#clock.nowMs(), this.#expire);
       this.#arm();
     };
