@@ -26,6 +26,8 @@ export class InFlight {
   path: string | null = null;
   /** What a sync is told. */
   code = 0;
+  /** Of a multi: what its parts were asked as. */
+  askedTypes: readonly number[] = [];
 }
 
 export class InFlightRing {

@@ -256,7 +256,7 @@ export class Pipeline {
       const entry = this.#inFlight.shift();
       assert(entry.zxid === batch.zxid, "commits come in the order of proposals");
       const txnType = batch.bytes.readInt32BE(batch.start + TXN_TYPE_AT);
-      this.#replies.begin(batch.bytes, txnType);
+      this.#replies.begin(batch.bytes, txnType, entry.askedTypes);
       this.#tree.apply(batch.bytes, batch.start, batch.end, "live");
       this.#prep.applied(batch.zxid);
       this.#settle(entry);
@@ -293,7 +293,8 @@ export class Pipeline {
   ): void {
     const { authIds } = requester;
     const zxid = this.#prep.request(type, session.high, session.low, xid, authIds, reader);
-    this.#enqueue(type, xid, zxid, session, requester);
+    const entry = this.#enqueue(type, xid, zxid, session, requester);
+    if (type === OpCode.multi) entry.askedTypes = this.#prep.askedTypes;
   }
 
   #closeSession(session: Session<Requester>, xid: number, requester: Requester | undefined): void {

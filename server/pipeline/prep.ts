@@ -59,6 +59,8 @@ export const EPHEMERAL_PATH_BYTES_MAX: number = 1_000_000;
 export class Prep {
   /** The last zxid given out. */
   lastZxid: Zxid;
+  /** What the parts of the last multi were asked as: the txn does not tell create2 from create. */
+  askedTypes: readonly number[] = [];
   readonly #sink: TxnSink;
   readonly #clock: Clock;
   readonly #options: PrepOptions;
@@ -371,12 +373,13 @@ export class Prep {
   #multi(reader: Reader, writer: Writer): number {
     const operations = readMulti(reader);
     if (operations === undefined) return ErrorCode.MarshallingError;
+    this.askedTypes = operations.map(({ type }) => type);
     this.#changes.beginMulti();
     let failed = 0;
     writer.int(operations.length);
     for (const operation of operations) {
       const start = writer.length;
-      writer.int(operation.type);
+      writer.int(partType(operation.type));
       writer.int(0);
       if (failed === 0) failed = this.#operate(operation, reader.bytes, writer);
       if (failed !== 0) {
@@ -422,6 +425,16 @@ export class Prep {
     const bytes = this.#changes.ephemeralPathBytes(this.#sessionHigh, this.#sessionLow);
     return bytes + pathBytes(path) <= EPHEMERAL_PATH_BYTES_MAX;
   }
+}
+
+/**
+ * The type of a multi's part in its txn. The bodies of create2 and create are the same, and Apache
+ * ZooKeeper before 3.8.2 knows only create there: it would leave out the whole multi, in silence.
+ *
+ * Differs from ZooKeeper: from 3.8.2 on a part keeps type create2 in its txn.
+ */
+function partType(asked: number): number {
+  return asked === OpCode.create2 ? OpCode.create : asked;
 }
 
 /** What is wrong with the kind of znode that is asked for, or 0. */

@@ -15,6 +15,10 @@ export class Replies {
   readonly #tree: DataTree;
   #bytes: Buffer = Buffer.alloc(0);
   #isMulti = false;
+  /** Of a multi: what its parts were asked as; a txn has create for create2. */
+  #askedTypes: readonly number[] = [];
+  /** Parts of it that were applied. */
+  #parts = 0;
   #code = 0;
   #slot: Slot = 0;
   #pathStart = 0;
@@ -26,8 +30,10 @@ export class Replies {
   }
 
   /** The txn in `bytes` is about to be applied. */
-  begin(bytes: Buffer, txnType: number): void {
+  begin(bytes: Buffer, txnType: number, askedTypes: readonly number[]): void {
     this.#bytes = bytes;
+    this.#askedTypes = askedTypes;
+    this.#parts = 0;
     this.#isMulti = txnType === OpCode.multi;
     this.#code = 0;
     if (this.#results.bytes.length > RETAINED_BYTES) this.#results = new Writer(256);
@@ -37,7 +43,8 @@ export class Replies {
   /** One operation of it was applied. */
   applied(type: number, code: number, slot: Slot, pathStart: number, pathEnd: number): void {
     if (this.#isMulti) {
-      this.#addResult(type, code, slot, pathStart, pathEnd);
+      const asked = this.#askedTypes[this.#parts++] ?? type;
+      this.#addResult(type === OpCode.error ? type : asked, code, slot, pathStart, pathEnd);
       return;
     }
     this.#code = code;
