@@ -13,12 +13,12 @@ import { readWatcherEvent, writeAuthPacket } from "../protocol/proto.ts";
 import { type Credential, type Credentials, settleCredential } from "./auth.ts";
 import type { Connection } from "./connection.ts";
 import { errorFromWire, type ZooKeeperError, type ZooKeeperErrorCode } from "./errors.ts";
+import type { SessionIdentity } from "./identity.ts";
 import { leftMs, type Moment, momentOf } from "./moments.ts";
 import type { Operation } from "./operations.ts";
 import * as operations from "./operations.ts";
 import type { OwnershipDeadline } from "./ownership-deadline.ts";
 import { Request, type Requests, type Settle } from "./requests.ts";
-import type { SessionIdentity } from "./session.ts";
 import type { Watches } from "./watches.ts";
 
 /** What an attachment works on, and whom it tells: its session. */

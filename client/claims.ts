@@ -6,7 +6,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { ZooKeeperError, type ZooKeeperErrorCode } from "./errors.ts";
-import type { SessionIdentity } from "./session.ts";
+import type { SessionIdentity } from "./identity.ts";
 
 /**
  * When a claim (a lock, a lease, a leadership) is given up:

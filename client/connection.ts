@@ -40,6 +40,12 @@ const IGNORE: ConnectionHandlers = {
   closed() {},
 };
 
+/**
+ * The longest ConnectResponse. On one machine, a connection to a port where nobody listens can come
+ * out at itself; what it then reads is its own request, which says "expired" if taken for an answer.
+ */
+const HANDSHAKE_MAX_BYTES = 37;
+
 /** After so many replies the event loop gets its turn: timers, and pings with them. */
 const REPLIES_PER_TURN_MAX = 1000;
 
@@ -145,6 +151,9 @@ export class Connection {
     try {
       if (this.#shaken) {
         this.handlers.reply(reader.int(), reader.safeLong(), reader.int(), reader);
+      } else if (reader.remaining > HANDSHAKE_MAX_BYTES) {
+        this.#broken(new Error("the answer to the handshake is none"));
+        return;
       } else {
         this.#shaken = true;
         this.handlers.handshake(readConnectResponse(reader));

@@ -14,9 +14,9 @@ import { OpCode } from "../protocol/opcodes.ts";
 import type { ConnectResponse } from "../protocol/proto.ts";
 import { Connection, type ConnectionHandlers } from "./connection.ts";
 import type { Hosts } from "./hosts.ts";
+import type { SessionIdentity } from "./identity.ts";
 import { type Moment, momentOf } from "./moments.ts";
 import type { ClientHost } from "./options.ts";
-import type { SessionIdentity } from "./session.ts";
 
 /** What the session wants, asked when a handshake is about to be sent. */
 export interface ConnectorGoal {

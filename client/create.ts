@@ -12,16 +12,16 @@ import type { Budget, Calls, Issued } from "./calls.ts";
 import type { CreateResult } from "./client.ts";
 import type { Deletes } from "./deletes.ts";
 import { isZooKeeperError, ZooKeeperError } from "./errors.ts";
+import type { SessionIdentity } from "./identity.ts";
 import * as operations from "./operations.ts";
 import type { CreateMode, CreateOptions } from "./options.ts";
 import type { Acl } from "./records.ts";
-import type { SessionIdentity } from "./session.ts";
 
 /** A container may be reaped between the creation of the parent and ours; not for ever. */
 const PARENT_ROUNDS_MAX = 10;
 
 /** What Curator puts before a protected name, and recognises. */
-export const PROTECTED_PREFIX = "_c_";
+const PROTECTED_PREFIX = "_c_";
 
 interface Plan {
   readonly mode: CreateMode;

@@ -143,7 +143,7 @@ export interface CreateTtlRequest extends CreateRequest {
 }
 
 // CreateTTLRequest: ustring path, buffer data, vector<ACL> acl, int flags, long ttl
-export const createTtl: Operation<CreateTtlRequest, { path: string; stat: Stat }> = {
+const createTtl: Operation<CreateTtlRequest, { path: string; stat: Stat }> = {
   ...create,
   type: OpCode.createTTL,
   write(writer, request) {

@@ -9,9 +9,9 @@
  * queue or the connection is broken (client-protocol 4).
  */
 import { ZooKeeperError } from "./errors.ts";
+import type { SessionIdentity } from "./identity.ts";
 import type { Moment } from "./moments.ts";
 import type { Operation } from "./operations.ts";
-import type { SessionIdentity } from "./session.ts";
 import { type WatchList, type WatchRegistration, watchList } from "./watches.ts";
 
 /** Exactly one of the two is there, unless the operation has no result. */

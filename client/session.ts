@@ -8,10 +8,10 @@
  * deadlines with the clocks (`checkDeadlines`): a process that was stopped learns what it has lost
  * before anything is sent, handed out or answered.
  */
-import type { Address, Timer } from "../protocol/host.ts";
+import type { Address } from "../protocol/host.ts";
 import { Writer } from "../protocol/jute.ts";
 import type { ConnectResponse } from "../protocol/proto.ts";
-import { wordsToBigInt } from "../protocol/zxid.ts";
+import { Alarm, type AlarmDuties } from "./alarm.ts";
 import { Attachment, type AttachmentContext, ignoreOutcome } from "./attachment.ts";
 import { Credentials } from "./auth.ts";
 import { type Claim, type ClaimKeeper, Claims, HeldClaim, type HoldOptions } from "./claims.ts";
@@ -19,6 +19,7 @@ import type { Connection } from "./connection.ts";
 import { Connector, type ConnectorEvents, type ConnectorGoal } from "./connector.ts";
 import { ZooKeeperError } from "./errors.ts";
 import type { Hosts } from "./hosts.ts";
+import { identityOf, type SessionIdentity } from "./identity.ts";
 import { leftMs, type Moment, momentOf } from "./moments.ts";
 import * as operations from "./operations.ts";
 import type { ClientHost } from "./options.ts";
@@ -36,18 +37,6 @@ import {
   type WatchOutcome,
   type WatchRegistration,
 } from "./watches.ts";
-
-/** A session as a server gave it. */
-export interface SessionIdentity {
-  readonly id: bigint;
-  readonly high: number;
-  readonly low: number;
-  readonly password: Buffer;
-  /** As negotiated last. */
-  readonly timeoutMs: number;
-  /** From a server without a quorum: no other server knows it. */
-  readonly provisional: boolean;
-}
 
 /** Who hears of a session: the client's shell. */
 export interface SessionObserver {
@@ -72,16 +61,8 @@ export interface SubmitOptions {
 /** Of a session timeout: a timer that is later than this means that the event loop stood still. */
 const STALL_SHARE = 1 / 10;
 
-/** After a stall, how long the bytes that came meanwhile have before silence is concluded. */
-const STALL_GRACE_MS = 1;
-
-/** The longest delay a timer takes; it is armed again for the rest. */
-const TIMER_MAX_MS = 0x7fff_ffff;
-
 /** With fewer ticks in a session timeout a cut-off leader may outlive the ownership deadline. */
 const SAFE_TICKS = 6;
-
-const NOTHING = Buffer.alloc(0);
 
 export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadWriteSearchEvents {
   readonly #host: ClientHost;
@@ -96,6 +77,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
   readonly #connector: Connector;
   readonly #search: ReadWriteSearch;
   readonly #context: AttachmentContext;
+  readonly #alarm: Alarm;
   readonly #scratch = new Writer();
 
   /** Invariant: undefined before the first connection, and from a loss to the next session. */
@@ -116,10 +98,6 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
   #closeByMs = Number.POSITIVE_INFINITY;
   #closed: (() => void)[] = [];
 
-  #timer: Timer | undefined;
-  /** Invariant: not later than what is due first, while there is a timer. */
-  #timerDueMs = Number.POSITIVE_INFINITY;
-  #graceGiven = false;
   /** Not later than the first deadline of a request. */
   #requestsDueMs = Number.POSITIVE_INFINITY;
 
@@ -139,6 +117,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     this.#connector = new Connector(host, hosts, settings, this);
     this.#search = new ReadWriteSearch(host, hosts, this);
     this.#context = this.#contextOfAttachments();
+    this.#alarm = new Alarm(host.clock, this.#duties());
     this.#heardAt = momentOf(host.clock);
     for (const info of auth) this.#credentials.add(info, undefined);
   }
@@ -208,7 +187,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
       request.failLocally("PacketTooLarge");
     } else if (this.#requests.submit(request)) {
       this.#requestsDueMs = Math.min(this.#requestsDueMs, deadlineMs);
-      this.#arm();
+      this.#alarm.arm();
       this.#attached?.askFlush();
     } else {
       request.failLocally("Backpressure");
@@ -275,7 +254,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     const claim = new HeldClaim(nodePath, policy, identity, this, this.#claims);
     this.#claims.add(claim);
     this.#attached?.prove();
-    this.#arm();
+    this.#alarm.arm();
     return claim;
   }
 
@@ -283,7 +262,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
   keepProving(): () => void {
     this.#provers++;
     this.#attached?.prove();
-    this.#arm();
+    this.#alarm.arm();
     let ended = false;
     return () => {
       if (ended) return;
@@ -315,7 +294,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     for (const request of this.#requests.drainWaiting()) request.failLocally("Closed");
     if (this.#identity === undefined) this.#end(undefined);
     else if (this.#attached !== undefined) this.#sayGoodbye(this.#attached);
-    this.#arm();
+    this.#alarm.arm();
   }
 
   #sayGoodbye(attached: Attachment): void {
@@ -330,8 +309,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     this.#search.stop();
     this.#attached?.close();
     this.#attached = undefined;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#alarm.stop();
     this.#identity = undefined;
     this.#deadline.revoke();
     this.#claims.closed();
@@ -381,7 +359,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
   }
 
   rescheduled(): void {
-    this.#arm();
+    this.#alarm.arm();
   }
 
   found(connection: Connection, response: ConnectResponse, sentAt: Moment, lastZxid: number): void {
@@ -410,7 +388,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     this.#observer.debug({ server: connection.address, session: identity.id }, "attached");
     if (this.#life === "closing") this.#sayGoodbye(attached);
     else this.#serve(attached);
-    this.#arm();
+    this.#alarm.arm();
   }
 
   #serve(attached: Attachment): void {
@@ -550,6 +528,19 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
 
   // Time.
 
+  #duties(): AlarmDuties {
+    return {
+      dueMs: () => this.#dueMs(),
+      woken: () => this.checkDeadlines(),
+      tick: (nowMs) => this.#tick(nowMs),
+      stallMs: () => this.timeoutMs * STALL_SHARE,
+      stalled: (lateMs) => {
+        const stall = `the event loop stood still for ${Math.round(lateMs)} ms`;
+        this.#observer.warn("event-loop-stall", stall);
+      },
+    };
+  }
+
   #dueMs(): number {
     const lostMs =
       this.#identity === undefined
@@ -569,40 +560,6 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     return identity.timeoutMs * this.#settings.lostFactor;
   }
 
-  /** Sees to it that the timer runs no later than what is due first. */
-  #arm(): void {
-    if (this.#life === "closed") return;
-    const dueMs = this.#dueMs();
-    if (this.#timer !== undefined && this.#timerDueMs <= dueMs) return;
-    this.#startTimer(dueMs);
-  }
-
-  #startTimer(dueMs: number): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    if (dueMs === Number.POSITIVE_INFINITY) return;
-    const delayMs = Math.min(Math.max(0, dueMs - this.#host.clock.nowMs()), TIMER_MAX_MS);
-    this.#timerDueMs = dueMs;
-    this.#timer = this.#host.clock.after(delayMs, () => this.#onTimer());
-  }
-
-  #onTimer(): void {
-    this.#timer = undefined;
-    this.checkDeadlines();
-    const nowMs = this.#host.clock.nowMs();
-    const lateMs = nowMs - this.#timerDueMs;
-    if (lateMs > this.timeoutMs * STALL_SHARE && !this.#graceGiven) {
-      // What came meanwhile waits in the socket: it counts before anything is called silent.
-      this.#graceGiven = true;
-      this.#observer.warn("event-loop-stall", `the event loop stood still for ${lateMs} ms`);
-      this.#startTimer(nowMs + STALL_GRACE_MS);
-      return;
-    }
-    this.#graceGiven = false;
-    this.#tick(nowMs);
-    this.#arm();
-  }
-
   #tick(nowMs: number): void {
     if (nowMs >= this.#closeByMs) {
       this.#end(undefined);
@@ -613,17 +570,4 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     this.#attached?.tick(nowMs);
     if (nowMs >= this.#requestsDueMs) this.#requestsDueMs = this.#requests.expire(nowMs);
   }
-}
-
-function identityOf(response: ConnectResponse, provisional: boolean): SessionIdentity {
-  const { sessionHigh, sessionLow, timeoutMs } = response;
-  return {
-    id: wordsToBigInt(sessionHigh, sessionLow),
-    high: sessionHigh,
-    low: sessionLow,
-    // The frame's bytes are gone when this turn ends.
-    password: Buffer.from(response.password ?? NOTHING),
-    timeoutMs,
-    provisional,
-  };
 }

@@ -121,7 +121,7 @@ export class Core {
 }
 
 /** A state event in a few words, as in the tables of the specification. */
-export function label(event: StateEvent): string {
+function label(event: StateEvent): string {
   switch (event.state) {
     case "reconnected":
       return `reconnected(${event.sameSession ? "same" : "new"})`;

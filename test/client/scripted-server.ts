@@ -235,7 +235,7 @@ export class ServerConnection implements Peer {
 }
 
 /** A Stat with the given fields, zeros elsewhere. */
-export function stat(fields: Partial<Stat> = {}): Stat {
+function stat(fields: Partial<Stat> = {}): Stat {
   return {
     czxid: 0,
     mzxid: 0,

@@ -236,6 +236,17 @@ test("servers that only have no quorum do not make a client give up its session"
   expect(core.states).toEqual(["suspended", "reconnected(same)"]);
 });
 
+test("a connection that came out at itself is not taken for a server that forgot the session", () => {
+  const core = Core.connected();
+  core.server.stop();
+  core.machine.servers.set("s1:2181", () => (link) => ({
+    receive: (bytes) => link.deliver(bytes),
+    gone() {},
+  }));
+  core.run(S);
+  expect(core.states).toEqual(["suspended"]);
+});
+
 // recipes CL-7, T-CL-11
 test("a session that we gave up ourselves is closed before a new one opens", () => {
   const core = Core.connected();
