@@ -10,9 +10,6 @@ export const CONTAINER_HIGH: number = 0x8000_0000 | 0;
 /** The high word of a TTL's marker, whose low 40 bits are the TTL in milliseconds. */
 export const TTL_HIGH: number = 0xff00_0000 | 0;
 
-/** The longest TTL: 40 bits of milliseconds. */
-export const TTL_MAX_MS = 0xff_ffff_ffff;
-
 /**
  * @param extendedTypes Whether TTL znodes are enabled. Without it their markers read as sessions,
  *   as in ZooKeeper.

@@ -136,7 +136,7 @@ export class TreeModel {
   }
 }
 
-export function newStat(zxid: number, timeMs: number): Mutable<StatPersisted> {
+function newStat(zxid: number, timeMs: number): Mutable<StatPersisted> {
   return {
     czxid: zxid,
     mzxid: zxid,
@@ -151,7 +151,7 @@ export function newStat(zxid: number, timeMs: number): Mutable<StatPersisted> {
   };
 }
 
-export function digestOf(path: string, { data, stat }: ModelZnode): number {
+function digestOf(path: string, { data, stat }: ModelZnode): number {
   const figures = Buffer.alloc(60);
   let at = 0;
   for (const long of [stat.czxid, stat.mzxid, stat.pzxid, stat.ctime, stat.mtime]) {
