@@ -71,6 +71,7 @@ export class ServerProcess {
     const deadline = performance.now() + START_LIMIT_MS;
     while (!(await fourLetterWord(this.port, "srvr")).includes("Mode:")) {
       if (process.exitCode !== null || performance.now() > deadline) {
+        process.kill("SIGKILL");
         throw new Error(`${program} did not start: ${this.#stderr}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -101,9 +102,13 @@ export class ServerProcess {
 const STDERR_KEPT = 8192;
 const START_LIMIT_MS = 30_000;
 
+/** A server that is just starting may take a connection and forget it. */
+const WORD_LIMIT_MS = 5000;
+
 /** What a server answers to a four-letter word; "" while nobody answers. */
 export async function fourLetterWord(port: number, word: string): Promise<string> {
   const socket = connectSocket({ port, host: "127.0.0.1" });
+  socket.setTimeout(WORD_LIMIT_MS, () => socket.destroy());
   const chunks: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => chunks.push(chunk));
   const closed = new Promise<void>((resolve) => {
