@@ -17,6 +17,9 @@ export interface Checkpoint {
   failed: boolean;
 }
 
+/** What a power cut does to a file's blocks. */
+type Habit = "lost" | "partly" | "kept";
+
 /** What a power cut did to a file. */
 export interface Loss {
   lost: number;
@@ -107,15 +110,16 @@ export class Inode {
     const states = [...this.#checkpoints, { blocks: this.#before, size: this.#sizeBefore }];
     const changed = new Set<number>();
     for (const state of states) for (const block of state.blocks.keys()) changed.add(block);
-    // Writes are often lost as a whole, often partly; and often the cache was written back.
-    const habit = draw.below(3);
+    // At times all is lost, at times the cache was written back, most often a part is.
+    const habit = draw.pick<Habit>(["lost", "partly", "partly", "kept"]);
     for (const block of changed) {
       const versions = versionsOf(states, block);
       versions.push(this.#blocks.get(block));
       this.#settle(block, versions, habit, draw, loss);
     }
     const sizes = [...states.map((state) => state.size), this.size];
-    const size = habit === 0 ? (sizes[0] as number) : habit === 2 ? this.size : draw.pick(sizes);
+    const size =
+      habit === "lost" ? (sizes[0] as number) : habit === "kept" ? this.size : draw.pick(sizes);
     this.#before.clear();
     this.#checkpoints = [];
     if (size < this.size) {
@@ -150,15 +154,15 @@ export class Inode {
   #settle(
     block: number,
     versions: (Uint8Array | undefined)[],
-    habit: number,
+    habit: Habit,
     draw: SimRandom,
     loss: Loss,
   ): void {
     const newest = versions.length - 1;
     const fate = draw.fraction();
-    if (habit === 2 || (habit === 1 && fate < 0.4)) return; // written back in time
-    if (habit === 0 || fate < 0.7) {
-      const version = versions[habit === 0 ? 0 : draw.below(newest + 1)];
+    if (habit === "kept" || (habit === "partly" && fate < 0.3)) return; // written back in time
+    if (habit === "lost" || fate < 0.5) {
+      const version = versions[habit === "lost" ? 0 : draw.below(newest + 1)];
       if (version === undefined) this.#blocks.delete(block);
       else this.#blocks.set(block, version);
       loss.lost++;

@@ -34,6 +34,9 @@ const CLOSED: readonly ACL[] = [
 const NONE: readonly ACL[] = [];
 
 const KNOWN_MAX = 60;
+const SMALL_BYTES = 120;
+/** A few sectors of a disk, so that a torn write tears within a record. */
+const SECTORS_BYTES = 1500;
 const LARGE_BYTES = 20_000;
 
 const CHOICES: readonly (readonly [share: number, make: (load: Workload) => Call])[] = [
@@ -247,7 +250,12 @@ export class Workload {
   #data(): Buffer | null {
     const draw = this.#draw;
     if (draw.chance(0.05)) return null;
-    const bytes = Buffer.alloc(draw.chance(0.02) ? draw.below(LARGE_BYTES) : draw.below(120));
+    const longest = draw.chance(0.02)
+      ? LARGE_BYTES
+      : draw.chance(0.3)
+        ? SECTORS_BYTES
+        : SMALL_BYTES;
+    const bytes = Buffer.alloc(draw.below(longest));
     draw.fill(bytes);
     return bytes;
   }
