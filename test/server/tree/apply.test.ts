@@ -26,7 +26,7 @@ function createWith(path: string, parentCVersion: number, perms = 31): TxnBody {
   return { type: OpCode.create, path, data: null, acl, ephemeral: false, parentCVersion };
 }
 
-// server-semantics 1.2, Trap 3
+// server-semantics 1.2//, 1.2//zookeeper, 1.2//zookeeper/quota, 1.2//zookeeper/config, Trap 3
 test("a fresh tree is ZooKeeper's: four znodes, child versions as clients see them", () => {
   const { tree } = newDriver();
   const figures = (path: string): number[] => {
@@ -39,7 +39,8 @@ test("a fresh tree is ZooKeeper's: four znodes, child versions as clients see th
   expect(figures("/zookeeper/config")).toEqual([0, 0, -1, 0, 0]);
   expect(tree.acls.get(tree.acl(tree.findText("/")))).toEqual(worldAcl(31));
   expect(tree.acls.get(tree.acl(tree.findText("/zookeeper/config")))).toEqual(worldAcl(1));
-  expect(tree.dataLength(tree.findText("/zookeeper/config"))).toBe(0);
+  const paths = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
+  expect(paths.map((path) => tree.dataLength(tree.findText(path)))).toEqual([0, 0, 0, 0]);
   expect(tree.count).toBe(5);
   // "", "/", and the three longer paths.
   expect(tree.approximateDataSize).toBe(44);
@@ -64,7 +65,7 @@ test("only a well-formed path finds a znode; the empty one is the root", () => {
   expect(tree.find(bytes, 2, 6)).toBe(tree.findText("/a/b"));
 });
 
-// server-semantics 2.1/create, create2, createContainer, createTTL, Trap 1, Trap 2, Trap 5
+// server-semantics 2.1/create, 2.1/delete, 2.2/cversion, 2.2/numChildren, Trap 1, Trap 2, Trap 5
 test("a create gives a new stat, and of its parent changes cversion and pzxid only", () => {
   const driver = newDriver();
   driver.create("/p");
@@ -99,7 +100,7 @@ test("a create gives a new stat, and of its parent changes cversion and pzxid on
   expect(statOf(tree, "/p")).toEqual({ ...before, cversion: 2, pzxid: driver.zxid });
 });
 
-// server-semantics 2.1/setData, reconfig
+// server-semantics 2.1/setData, 2.2/dataLength, 2.2/others
 test("a setData assigns data, version and the time, and nothing else", () => {
   const driver = newDriver();
   driver.create("/p");
@@ -129,7 +130,7 @@ test("a setACL changes the list and aversion, not mzxid or mtime", () => {
   expect(driver.tree.acls.get(driver.tree.acl(driver.tree.findText("/p")))).toEqual(worldAcl(1));
 });
 
-// server-semantics 2.1/create, create2, createContainer, createTTL, 2.4, Trap 28; storage F-4
+// server-semantics 2.1/create, 2.4, Trap 28; storage F-4
 test("a parent's cversion is raised by signed comparison, and pzxid only with it", () => {
   const driver = newDriver();
   const { tree } = driver;
@@ -163,7 +164,7 @@ test("a create of a log before 3.4 counts its parent up by one", () => {
   expect(tree.findText("/p/c")).not.toBe(0);
 });
 
-// server-semantics 2.2, 2.5, Trap 12; storage Trap 12
+// server-semantics 2.2/ephemeralOwner, 2.5/persistent, 2.5/ephemeral, 2.5/container, Trap 12
 test("containers and TTL znodes keep their markers, and clients see no owner", () => {
   const driver = newDriver(true);
   const { tree } = driver;
@@ -202,7 +203,7 @@ test("without extended types a TTL marker reads as a session, as in ZooKeeper", 
   expect(driver.tree.ephemerals.of("ff00000000000005").size).toBe(1);
 });
 
-// server-semantics 3.4, Trap 11; 2.1/error, check
+// server-semantics 2.1/error, 3.4, Trap 11
 test("a failed write moves the last zxid and nothing else", () => {
   const driver = newDriver();
   const seen: number[] = [];
@@ -218,7 +219,7 @@ test("a failed write moves the last zxid and nothing else", () => {
   expect(seen).toEqual([OpCode.error, ErrorCode.NodeExists, 0, OpCode.check, 0, 0]);
 });
 
-// server-semantics 3.5, 2.2
+// server-semantics 3.5
 test("each operation of a multi is told with its path and its stat of that moment", () => {
   const driver = newDriver();
   const { tree } = driver;

@@ -59,7 +59,7 @@ function goldenTree(): DataTree {
   return tree;
 }
 
-// storage ST-15, ST-16, F-10; server-semantics 1.2
+// storage 5/empty tree, 5/golden 13.2, ST-16, F-10
 test("a log of ZooKeeper's is applied with every digest as it says", () => {
   const tree = new DataTree({ hashSeed: 7 });
   const digests: string[] = [];
@@ -82,7 +82,7 @@ test("a log of ZooKeeper's is applied with every digest as it says", () => {
   expect(tree.lastZxid).toBe(5);
 });
 
-// storage 13.2, ST-14, ST-15
+// storage ST-14, ST-15
 test("what a walk copies after that log are the records of ZooKeeper's snapshot", () => {
   const tree = goldenTree();
   const writer = new Writer();
@@ -97,7 +97,7 @@ test("what a walk copies after that log are the records of ZooKeeper's snapshot"
   expect(copyLists(tree).toString("hex")).toBe(LISTS);
 });
 
-// storage 5, 13.2
+// storage 5/empty tree, 5/golden 13.2, Trap 10
 test("ZooKeeper's snapshot is loaded with its digest, and is then the same tree", () => {
   const lists = Buffer.from(LISTS, "hex");
   const znodes = Buffer.from(RECORDS.join(""), "hex");

@@ -61,7 +61,7 @@ function scene(): Scene {
   return { driver, tree: driver.tree, one: new Listener() };
 }
 
-// server-semantics 6.2/data of P set, 6.4; client-protocol 8.1/getData
+// server-semantics 6.2/data of P set, 6.2/1; client-protocol 8.1/getData, 8.2/P data set
 test("a data watch is told once of a change, with the zxid of its txn", () => {
   const { driver, tree, one } = scene();
   tree.watches.addData("/p", one);
@@ -72,7 +72,7 @@ test("a data watch is told once of a change, with the zxid of its txn", () => {
   expect(tree.watches.idle).toBe(true);
 });
 
-// server-semantics 6.2/node P created under Q
+// server-semantics 6.2/node P created under Q, 6.4/3; client-protocol 8.2/P created
 test("a create tells who waits for the znode, then who watches its parent's children", () => {
   const { driver, tree } = scene();
   const log: string[] = [];
@@ -90,7 +90,7 @@ test("the parent of a top-level znode is watched as /", () => {
   expect(one.take()).toEqual(["children /"]);
 });
 
-// server-semantics 6.2/node P deleted, Trap 18
+// server-semantics 6.2/node P deleted, Trap 18; client-protocol 8.2/P deleted
 test("a connection with data and child watches on a deleted znode is told once", () => {
   const { driver, tree, one } = scene();
   const other = new Listener();
@@ -104,7 +104,7 @@ test("a connection with data and child watches on a deleted znode is told once",
   expect(tree.watches.size).toBe(0);
 });
 
-// server-semantics 6.2/setACL, sync, failed ops, quota counter updates; client-protocol 8.2/ACL changed
+// server-semantics 6.2/setACL, sync; client-protocol 8.2/ACL changed
 test("a change of the access list is no event, nor is a failed write", () => {
   const { driver, tree, one } = scene();
   tree.watches.addData("/p", one);
@@ -138,7 +138,7 @@ test("a persistent watch stays and hears of children, on a missing znode too", (
   ]);
 });
 
-// server-semantics Trap 19; client-protocol 8.2/deeper descendant D created / set / deleted
+// server-semantics 6.2, 6.2/2, Trap 19; client-protocol 8.2/deeper, 8.2/data of child C set
 test("a recursive watch hears of every descendant, and never of a child list", () => {
   const { driver, tree, one } = scene();
   tree.watches.addRecursive("/p", one);
@@ -168,7 +168,7 @@ test("a recursive watch of the root hears of everything", () => {
   expect(one.take()).toEqual(["data /p/c", "data /"]);
 });
 
-// server-semantics Trap 18; client-protocol 8.2
+// server-semantics 6.2/3, Trap 18; client-protocol 8.2
 test("one event per connection and change, however many of its watches match", () => {
   const { driver, tree, one } = scene();
   tree.watches.addData("/p/c", one);
@@ -182,7 +182,7 @@ test("one event per connection and change, however many of its watches match", (
   expect(one.take()).toEqual(["deleted /p/c"]);
 });
 
-// server-semantics 6.3/several modes on one path and connection
+// server-semantics 6.1, 6.3/several modes on one path and connection
 test("modes coexist: a one-shot watch that fires leaves the persistent one", () => {
   const { driver, tree, one } = scene();
   tree.watches.addPersistent("/p", one);
@@ -195,7 +195,7 @@ test("modes coexist: a one-shot watch that fires leaves the persistent one", () 
   expect(tree.watches.has("/p", one, WatcherType.persistent)).toBe(true);
 });
 
-// server-semantics 6.3/removeWatches / checkWatches Children, Data, 6.3/Any (3)
+// server-semantics 6.3/removeWatches, 6.3/Any, 6.3/Persistent, 6.3/result
 test("a type removes its own mode, any removes all, and nothing is told", () => {
   const { tree, one } = scene();
   const { watches } = tree;
@@ -252,7 +252,7 @@ test("a created znode's own list decides, and the parent's for its children", ()
   expect(one.take()).toEqual(["children /p"]);
 });
 
-// server-semantics 3.5, 6.4, Trap 14; 5.5
+// server-semantics 5.5, Trap 14
 test("a closed session's ephemerals are told one by one, with one zxid", () => {
   const { driver, tree } = scene();
   const log: string[] = [];
@@ -267,7 +267,7 @@ test("a closed session's ephemerals are told one by one, with one zxid", () => {
   expect(new Set(one.zxids).size).toBe(1);
 });
 
-// server-semantics 3.5
+// server-semantics 3.5, 6.4/3
 test("the operations of a multi are told in their order, with one zxid", () => {
   const { driver, tree, one } = scene();
   tree.watches.addRecursive("/", one);
