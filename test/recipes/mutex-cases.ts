@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import type { Client } from "../../client/index.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import { mutex, type OwnedHandle, RecipeError } from "../../recipes/index.ts";
-import type { Passage, Proxy, Verdict } from "../tools/proxy.ts";
+import type { Passage, Verdict } from "../tools/proxy.ts";
 import { writeCreates } from "../tools/txn-log.ts";
 import { nextTurn, until } from "../tools/until.ts";
 import { isCreate, isNotification, isWrite, replyIn, requestIn } from "../tools/wire.ts";
@@ -100,28 +100,33 @@ export const keepsItsTokensGrowing: MutexCase = async (room) => {
 export const wakesOneWaiterPerRelease: MutexCase = async (room) => {
   const members = await Promise.all(Array.from({ length: 6 }, () => room.proxied()));
   let events = 0;
-  const armed = new Set<Proxy>();
-  for (const { proxy } of members) {
+  const watches = members.map(() => new Set<string>());
+  for (const [member, { proxy }] of members.entries()) {
+    const reads = new Map<number, string>();
     proxy.inspect = (passage) => {
       if (isNotification(passage)) events += 1;
-      if (requestIn(passage)?.opcode === OpCode.getData) armed.add(proxy);
+      const request = requestIn(passage);
+      if (request?.opcode === OpCode.getData) reads.set(request.xid, request.path);
+      const path = reads.get(replyIn(passage)?.xid ?? 0);
+      if (path !== undefined) watches[member]!.add(path);
       return "pass";
     };
   }
-  const handles: OwnedHandle[] = [];
-  const turns = members.map(async ({ client }) => {
-    handles.push(await mutex(client, room.path).acquire());
+  const owners: { member: number; lock: OwnedHandle }[] = [];
+  const turns = members.map(async ({ client }, member) => {
+    owners.push({ member, lock: await mutex(client, room.path).acquire() });
   });
-  const observer = await room.client();
-  await room.untilCount(observer, 6);
-  await until("all watch", () => armed.size === members.length);
+  await until("all watch", () => watches.every((paths) => paths.size > 0));
   for (let turn = 0; turn < members.length; turn++) {
-    await until("the next owner", () => handles.length === turn + 1);
+    await until("the next one owns", () => owners.length === turn + 1);
+    const { member, lock } = owners[turn]!;
+    await until("it watches its own znode", () => watches[member]!.has(lock.nodePath));
+    // A later reply: the client has heard of its watch, and takes it back before the deletion.
+    await members[member]!.client.sync();
     expect(events).toBe(turn);
-    await handles[turn]!.release();
+    await lock.release();
   }
   await Promise.all(turns);
-  await observer.sync();
   expect(events).toBe(members.length - 1);
 };
 
