@@ -5,6 +5,7 @@ import { addRun, emptySum, unreached } from "./sweep.ts";
 /** The seeds within which each planted bug is found: clean without one. */
 const SEEDS = 200;
 
+// server-semantics 3.6/1, 3.6/2, 3.6/3, 3.6/4, 3.6/6, 5.2, 6.4/1, 6.4/2, 6.4/3, 6.4/4, Trap 8, Trap 9, Trap 22, Trap 23; storage WP-4, WP-6; client-protocol Trap 9, Trap 11
 test("200 seeds break no promise, and reach what a sweep must reach", () => {
   const sum = emptySum();
   for (let seed = 1; seed <= SEEDS; seed++) addRun(sum, run(seed));
