@@ -101,6 +101,7 @@ export class ServerProcess {
 
 const STDERR_KEPT = 8192;
 const START_LIMIT_MS = 30_000;
+const ANSWER_LIMIT_MS = 2000;
 
 /** A server that is just starting may take a connection and forget it. */
 const WORD_LIMIT_MS = 5000;
@@ -111,6 +112,8 @@ export async function fourLetterWord(port: number, word: string): Promise<string
   socket.setTimeout(WORD_LIMIT_MS, () => socket.destroy());
   const chunks: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  // A server that is just starting may accept and never answer.
+  socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy());
   const closed = new Promise<void>((resolve) => {
     socket.on("close", () => resolve());
     socket.on("error", () => resolve());

@@ -51,7 +51,7 @@ export function operationsSuite(peer: () => Peer): void {
         [`${base}/ü`, 0],
         ["relative", -8],
         ["rel/ative", -101],
-        [null, -8],
+        [null, -5],
       ] as const) {
         expect((await client.create(path)).err, `create ${path}`).toBe(err);
       }
@@ -68,6 +68,7 @@ export function operationsSuite(peer: () => Peer): void {
       }
       expect((await client.delete("/a//b")).err).toBe(-101);
       expect((await client.delete("nothing")).err).toBe(-8);
+      expect((await client.delete(null)).err).toBe(-5);
       expect((await client.exists("/a\u0000")).err).toBe(-8);
       client.drop();
     });
