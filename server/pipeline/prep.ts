@@ -16,7 +16,7 @@ import { parentPath, pathProblem } from "../../protocol/paths.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import { crc32 } from "../tree/crc32.ts";
 import type { DataTree } from "../tree/data-tree.ts";
-import { DIGEST_VERSION } from "../tree/digest.ts";
+import { DIGEST_VERSION } from "../../protocol/txn.ts";
 import { CONTAINER_HIGH } from "../tree/owner.ts";
 import { fixUpAcl, permits } from "./access.ts";
 import { readMulti } from "./multi.ts";
@@ -54,7 +54,7 @@ const NO_BYTES = Buffer.alloc(0);
  * Differs from ZooKeeper: there nothing bounds it, and a session that owns more takes every server
  * down with it when it ends.
  */
-export const EPHEMERAL_PATH_BYTES_MAX: number = 1_000_000;
+const EPHEMERAL_PATH_BYTES_MAX: number = 1_000_000;
 
 export class Prep {
   /** The last zxid given out. */

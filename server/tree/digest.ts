@@ -5,10 +5,10 @@
 
 import type { StatPersisted } from "../../protocol/data.ts";
 import { highWord, lowWord } from "../../protocol/zxid.ts";
+import { equalBytes } from "./bytes.ts";
 import { crc32Word } from "./crc32.ts";
 import { Field } from "./znode-records.ts";
 
-export { DIGEST_VERSION } from "../../protocol/txn.ts";
 
 /**
  * What a znode with this stat adds to the tree digest, unsigned.
@@ -31,6 +31,14 @@ export function statCrc(contentCrc: number, stat: StatPersisted): number {
 
 function crcLong(crc: number, value: number): number {
   return crc32Word(crc32Word(crc, highWord(value)), lowWord(value));
+}
+
+const SYSTEM_PATH = Buffer.from("/zookeeper");
+
+/** Whether this is /zookeeper, which counts while what lies below it does not. */
+export function isSystemPath(bytes: Uint8Array, start: number, end: number): boolean {
+  const { length } = SYSTEM_PATH;
+  return end - start === length && equalBytes(bytes, start, SYSTEM_PATH, 0, length);
 }
 
 /** The words of a record's stat in the digest's order: pzxid before the times, the owner last. */
