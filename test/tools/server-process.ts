@@ -100,7 +100,7 @@ export class ServerProcess {
 }
 
 const STDERR_KEPT = 8192;
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 90_000;
 const ANSWER_LIMIT_MS = 2000;
 
 /** A server that is just starting may take a connection and forget it. */
