@@ -18,10 +18,27 @@ import { until } from "./until.ts";
 const ANYONE: ACL = { perms: 31, id: { scheme: "world", id: "anyone" } };
 const SESSION_TIMEOUT_MS = 10_000;
 
+/** What a server gave a session, and what it takes to come back to it. */
+export interface SessionIdentity {
+  readonly high: number;
+  readonly low: number;
+  readonly password: Buffer;
+}
+
+const NO_SESSION: SessionIdentity = { high: 0, low: 0, password: Buffer.alloc(16) };
+
+export interface RawSessionOptions {
+  /** Asked for. Default: 10,000. */
+  readonly timeoutMs?: number;
+  /** The session to come back to. Default: a new one. */
+  readonly identity?: SessionIdentity;
+}
+
 export class RawSession {
   readonly #socket: Socket;
   #received: Buffer = Buffer.alloc(0);
   #xid = 0;
+  #identity: SessionIdentity = NO_SESSION;
   /** Set once the server has ended its side, or the connection failed. */
   ending: "FIN" | "RST" | undefined;
 
@@ -38,22 +55,33 @@ export class RawSession {
     });
   }
 
-  static async open(port: number): Promise<RawSession> {
+  /** @throws Error also if the session to come back to is over. */
+  static async open(port: number, options: RawSessionOptions = {}): Promise<RawSession> {
+    const { timeoutMs = SESSION_TIMEOUT_MS, identity = NO_SESSION } = options;
     const session = new RawSession(port);
     session.#send((writer) => {
       writeConnectRequest(writer, {
         protocolVersion: 0,
         lastZxidSeen: 0,
-        timeoutMs: SESSION_TIMEOUT_MS,
-        sessionHigh: 0,
-        sessionLow: 0,
-        password: Buffer.alloc(16),
+        timeoutMs,
+        sessionHigh: identity.high,
+        sessionLow: identity.low,
+        password: identity.password,
         readOnly: false,
       });
     });
     const response = readConnectResponse(new Reader().reset(await session.#frame()));
     if (response.timeoutMs <= 0) throw new Error("no session was given");
+    session.#identity = {
+      high: response.sessionHigh,
+      low: response.sessionLow,
+      password: Buffer.from(response.password ?? []),
+    };
     return session;
+  }
+
+  get identity(): SessionIdentity {
+    return this.#identity;
   }
 
   /** Creates a znode open to anyone. Resolves with the reply's error code. */
