@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { type Client, connect } from "quorate/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LogEntry, QuorateCommand, servingPort } from "../tools/quorate-command.ts";
+import { SUPER_AUTH, SUPER_DIGEST } from "../tools/tree-dump.ts";
 import { pause, until } from "../tools/until.ts";
 import { treeDifferences } from "./snapshot-compare.ts";
 import {
@@ -26,10 +27,10 @@ import {
   type TreeShape,
 } from "./snapshot-load.ts";
 
-const ROUNDS = Number(process.env["QUORATE_SNAPSHOT_ROUNDS"] ?? 10);
+const ROUNDS = Number(process.env["QUORATE_SNAPSHOT_ROUNDS"] ?? 8);
 const ROUND_LIMIT_MS = 60_000;
 
-const SHAPE: TreeShape = { root: "/t", parents: 150, children: 500, dataBytes: 100 };
+const SHAPE: TreeShape = { root: "/t", parents: 120, children: 500, dataBytes: 100 };
 const CLIENTS = 3;
 const IN_FLIGHT = 64;
 /** Sessions with ephemerals that are left to expire in each round. */
@@ -66,7 +67,7 @@ function start(): void {
 
 async function connectTo(port: number): Promise<Client> {
   return connect(`127.0.0.1:${port}`, {
-    auth: [{ scheme: "digest", auth: "super:secret" }],
+    auth: [{ scheme: "digest", auth: SUPER_AUTH }],
     reapOldSession: false,
   });
 }
@@ -89,8 +90,7 @@ beforeAll(async () => {
     preAllocSize: "1024",
     "autopurge.purgeInterval": "0",
     maxClientCnxns: "0",
-    // super:secret
-    "DigestAuthenticationProvider.superDigest": "super:lK75jTNcA+U9vtVEw5vB51mj/w4=",
+    "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
   };
   writeFileSync(
     join(home, "zoo.cfg"),
