@@ -1,6 +1,7 @@
 // What a mutex owes its users, as cases that run against any server: one in this process, our
 // command in a process of its own, Apache ZooKeeper. Each list of tests names the rules.
 
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { expect } from "vitest";
 import type { Client } from "../../client/index.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
@@ -397,6 +398,7 @@ export const standsInLineAgainWhenItsZnodeIsDeleted: MutexCase = async (room) =>
   const [first, second, operator] = await room.clients(3);
   const holder = await mutex(first!, room.path).acquire();
   const waiting = mutex(second!, room.path).acquire();
+  using requeued = new Told("quorate:requeued");
   await room.untilCount(operator!, 2);
   const [, place] = await mutex(operator!, room.path).contenders();
   await operator!.delete(place!.path);
@@ -404,6 +406,7 @@ export const standsInLineAgainWhenItsZnodeIsDeleted: MutexCase = async (room) =>
   const lock = await waiting;
   expect(lock.nodePath).not.toBe(place!.path);
   expect(lock.isHeld()).toBe(true);
+  expect(requeued.messages).toEqual([{ directory: room.path, nodePath: place!.path }]);
 };
 
 /** A kazoo client in the directory: refused, or waited for on request. */
@@ -416,11 +419,13 @@ export const refusesToShareWithKazoo: MutexCase = async (room) => {
   });
   await expect(mutex(client!, room.path).tryAcquire()).rejects.toBeInstanceOf(RecipeError);
   await room.untilCount(other!, 1);
+  using mixed = new Told("quorate:mixed-layout");
   const patient = mutex(client!, room.path, { strictLayout: false });
   const waiting = patient.acquire();
   await room.untilCount(other!, 2);
   await other!.delete(room.child(KAZOO));
   expect((await waiting).isHeld()).toBe(true);
+  expect(mixed.messages).toContainEqual({ directory: room.path, contenders: [KAZOO] });
 };
 
 /** A child that is no contender, though it sorts first, blocks nobody. */
@@ -461,8 +466,10 @@ export const refusesWhenTheNumbersAreUsedUp: MutexCase = async (room) => {
   ]);
   await own.server.restart();
   const clients = await own.clients(3);
+  using near = new Told("quorate:sequence-near-overflow");
   const holder = await mutex(clients[0]!, own.path).acquire();
   expect(sequenceOf(holder)).toBe(2 ** 31 - 2);
+  expect(near.messages).toEqual([{ directory: own.path, sequence: 2 ** 31 - 2 }]);
   for (const client of clients.slice(1)) {
     const refused = mutex(client, own.path).acquire({ timeoutMs: 10_000 });
     await expect(refused).rejects.toMatchObject({ code: "SequenceOverflow" });
@@ -612,6 +619,24 @@ export const abandonsAPlaceAtOnce: MutexCase = async (room) => {
 
 const ABORT_STEPS = 40;
 const ABORT_STEP_MS = 0.1;
+
+/** What a diagnostics channel says meanwhile. */
+class Told implements Disposable {
+  readonly messages: unknown[] = [];
+  readonly #channel: string;
+  readonly #listen = (message: unknown): void => {
+    this.messages.push(message);
+  };
+
+  constructor(channel: string) {
+    this.#channel = channel;
+    subscribe(channel, this.#listen);
+  }
+
+  [Symbol.dispose](): void {
+    unsubscribe(this.#channel, this.#listen);
+  }
+}
 
 function sequenceOf(lock: OwnedHandle): number {
   return Number(lock.nodePath.slice(-10));
