@@ -160,7 +160,7 @@ test.each([
   expect(server.requests).toEqual([]);
 });
 
-// recipes CL-54, T-CL-27, client-protocol 10.3, Trap 24
+// recipes CL-54, T-CL-27, Trap 24, client-protocol 10.3
 test("with a chroot every path is sent with it and comes back without it", async () => {
   const room = await answering({ chroot: "/app" });
   const { zk, server } = room;
@@ -230,6 +230,15 @@ test("a signal used for many calls keeps no listener of any of them", async () =
   await room.failure(room.zk.getData("/a", { signal }));
   await room.until(room.zk.exists("/a", { signal, watch: () => {}, watchSignal: signal }));
   await room.until(room.zk.removeWatches("/a", "data", { signal }).catch(() => {}));
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+});
+
+// recipes CL-74
+test("nor of a call that was refused at once", async () => {
+  const room = await answering();
+  const { signal } = new AbortController();
+  await room.until(room.zk.close());
+  expect(code(await room.failure(room.zk.exists("/a", { signal })))).toBe("Closed");
   expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
@@ -376,6 +385,19 @@ test("recipes hear of a state before listeners of users do, whenever they regist
   room.zk.off("transition", recipe);
   await room.live(1000);
   expect(order).toEqual(["recipe suspended", "user suspended", "user reconnected"]);
+});
+
+// recipes CL-4
+test("a state that a listener causes is told when all have heard the one before", async () => {
+  const room = await answering();
+  const order: string[] = [];
+  room.zk.on("state", ({ state }) => {
+    if (state === "suspended") room.zk.resetSession();
+  });
+  room.zk.on("state", ({ state }) => order.push(state));
+  room.server.stop();
+  await room.live(1000);
+  expect(order).toEqual(["suspended", "lost"]);
 });
 
 // recipes CL-77, CL-78, CL-130, Trap 61

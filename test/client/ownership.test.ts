@@ -234,9 +234,32 @@ test("nor does what was called before the stall leave before them", () => {
   core.machine.clock.stall(3 * S);
   const order: string[] = [];
   claim.signal.addEventListener("abort", () => order.push("signal"));
-  core.server.onRequest = () => order.push("request");
+  const { link } = core.server.connection;
+  const write = link.write.bind(link);
+  link.write = (bytes) => {
+    order.push("write");
+    return write(bytes);
+  };
   core.run(1000);
   expect(order[0]).toBe("signal");
+  expect(order).toContain("write");
+});
+
+// recipes CL-14
+test("nor is an answer that waited in the socket handed out before them", () => {
+  const core = Core.connected();
+  const claim = core.session.hold("/lock", {});
+  core.run(S);
+  const order: string[] = [];
+  claim.signal.addEventListener("abort", () => order.push("signal"));
+  core.session.submit(operations.exists, { path: "/a", watch: false }, {}, () => {
+    order.push("answer");
+  });
+  core.run(1);
+  replies.refuse(core.server.last(OpCode.exists), "NoNode");
+  core.machine.clock.stall(3 * S);
+  core.run(10);
+  expect(order).toEqual(["signal", "answer"]);
 });
 
 // recipes CL-14

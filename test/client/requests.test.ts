@@ -285,7 +285,7 @@ test("codes that no release knows are told with their number", () => {
   expect(read.error?.wireCode).toBe(-4711);
 });
 
-// client-protocol 4/reply order
+// client-protocol 4
 test("the zxid of the last reply is what the next handshake says was seen", () => {
   const core = Core.connected();
   core.server.zxid = 4242;

@@ -286,17 +286,6 @@ test("a new state is told before any reply of its connection", () => {
   expect(outcome.error?.code).toBe("NoNode");
 });
 
-// recipes CL-4
-test("a listener that closes the client changes no order for the others", () => {
-  const core = Core.connected();
-  core.onEvent = (event) => {
-    if (event.state === "suspended") core.session.close(0, () => {});
-  };
-  core.server.reset();
-  core.run(1000);
-  expect(core.states).toEqual(["suspended", "closed"]);
-});
-
 type Step = (core: Core) => void;
 
 const steps: readonly Step[] = [
