@@ -15,6 +15,7 @@ const ACKNOWLEDGED_MIN = 200;
 const server = await QuorateServer.start({ settings: { snapCount: "5000" } });
 afterAll(() => server.stop());
 
+// client-protocol 9/-4 CONNECTIONLOSS
 test(
   `${ROUNDS} times killed under load, the server has every acknowledged write, and none twice`,
   async () => {

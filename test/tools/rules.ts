@@ -85,6 +85,8 @@ const COMMENT = new RegExp(`^\\s*// (${PAGES.join("|")}) (?!\\S+: )(.+)$`);
 const ANOTHER_PAGE = new RegExp(`^(${PAGES.join("|")}) (.+)$`);
 /** A test, or a call that defines several. */
 const TEST = /\b(test|describe)\b|^\s*[\w.]+\(/;
+/** Tests, and suites that tests run against several peers. */
+const TEST_FILE = /\.(test|suite)\.ts$/;
 /** A claim's test starts within this many lines below it, other comments not counted. */
 const TEST_WITHIN_LINES = 3;
 
@@ -92,7 +94,7 @@ const TEST_WITHIN_LINES = 3;
 function claims(root: string): { claims: Claim[]; problems: string[] } {
   const found: Claim[] = [];
   const problems: string[] = [];
-  for (const file of filesUnder(root, "test").filter((path) => path.endsWith(".test.ts"))) {
+  for (const file of filesUnder(root, "test").filter((path) => TEST_FILE.test(path))) {
     const lines = readFileSync(join(root, file), "utf8").split("\n");
     for (const [index, text] of lines.entries()) {
       const match = COMMENT.exec(text);

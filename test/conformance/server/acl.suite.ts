@@ -30,7 +30,7 @@ export function aclSuite(peer: () => Peer): void {
   }
 
   describe("credentials", () => {
-    // client-protocol 6/100 auth, Trap 6, server-semantics 7.1/digest
+    // client-protocol 6/100 auth, Trap 6; server-semantics 7.1/digest; operations 7.1/No wrong password
     test("are answered with zxid 0, under whatever xid they came", async () => {
       const client = await RawClient.open(port());
       expect(await client.auth("digest", "u:p")).toMatchObject({ xid: -4, err: 0, zxid: 0 });
@@ -86,7 +86,7 @@ export function aclSuite(peer: () => Peer): void {
   });
 
   describe("an ACL", () => {
-    // server-semantics 7.2/world : anyone, 7.2/world : other, 7.2/digest : x, 7.2/other
+    // operations 7.1/ACL id validity; server-semantics 7.2/world : anyone, 7.2/world : other, 7.2/digest : x, 7.2/other
     // server-semantics 7.2/null null id null scheme, 7.2, client-protocol 5/ACL
     test("is taken or refused by its form", async () => {
       const client = await RawClient.open(port());
@@ -130,7 +130,7 @@ export function aclSuite(peer: () => Peer): void {
       client.drop();
     });
 
-    // server-semantics 7.3, 7.3/getData getChildren(2) getAllChildrenNumber check, 7.3/setData, 7.3/setACL, 7.3/getACL
+    // server-semantics 7.3, 7.3/create family, 7.3/getData getChildren(2) getAllChildrenNumber check, 7.3/setData, 7.3/setACL, 7.3/getACL
     // client-protocol 9/-102 NOAUTH
     test("allows each operation by its own permission", async () => {
       const client = await RawClient.open(port());
@@ -192,7 +192,7 @@ export function aclSuite(peer: () => Peer): void {
       stranger.drop();
     });
 
-    // server-semantics 7.3
+    // server-semantics 7.3; operations 7.1/Super
     test("stops nobody who is super", async () => {
       const path = freshPath();
       const owner = await openAs("u:p");
@@ -214,6 +214,29 @@ export function aclSuite(peer: () => Peer): void {
       expect(stat(reply)).toEqual({ ...before, aversion: 1 });
       expect((await client.setACL(path, ANYONE, 0)).err).toBe(-103);
       client.drop();
+    });
+
+    // server-semantics 3.2/setData, 3.2/setACL, 3.2/check (in multi), 3.3/acl, Trap 7
+    test("is asked after existence and before the version", async () => {
+      const path = freshPath();
+      const owner = await openAs("u:p");
+      owner.sendCreate(path, { acl: OWNER });
+      expect((await owner.set(path, null, 9)).err).toBe(-103);
+      const stranger = await RawClient.open(port());
+      expect((await stranger.set(`${path}-none`, null, 9)).err).toBe(-101);
+      expect((await stranger.set(path, null, 9)).err).toBe(-102);
+      expect((await stranger.setACL(path, [], 9)).err).toBe(-114);
+      expect((await stranger.setACL(`${path}-none`, ANYONE, 9)).err).toBe(-101);
+      expect((await stranger.setACL(path, ANYONE, 9)).err).toBe(-102);
+      const checked = async (client: RawClient, at: string): Promise<unknown> => {
+        const request = { path: at, version: 9 };
+        return (await client.multi([{ type: OpCode.check, request }])).results[0];
+      };
+      expect(await checked(stranger, `${path}-none`)).toMatchObject({ err: -101 });
+      expect(await checked(stranger, path)).toMatchObject({ err: -102 });
+      expect(await checked(owner, path)).toMatchObject({ err: -103 });
+      owner.drop();
+      stranger.drop();
     });
 
     // server-semantics 6.6, Trap 20

@@ -49,7 +49,7 @@ export function handshakeSuite(peer: () => Peer): void {
       expect(client.bytes.length).toBe(0);
     });
 
-    // client-protocol 3.5
+    // client-protocol 3.5; server-semantics 10/session timeout bounds, 13/tickTime, 13/minSessionTimeout
     test("clamps the timeout between two and twenty ticks", async () => {
       for (const [asked, given] of [
         [0, SESSION_MIN_MS],
@@ -75,7 +75,7 @@ export function handshakeSuite(peer: () => Peer): void {
       two.drop();
     });
 
-    // client-protocol 3.4/8 resume reading
+    // client-protocol 3.4, 3.4/6, 3.4/8 resume reading
     test("is followed by what the client sent behind it, in order", async () => {
       const path = freshPath();
       const client = await RawClient.dial(port());
@@ -89,7 +89,7 @@ export function handshakeSuite(peer: () => Peer): void {
       client.drop();
     });
 
-    // client-protocol 3.4/5, Trap 3
+    // client-protocol 3.4/5, Trap 3; server-semantics 12/zxid ahead
     test("of a client that has seen a later zxid is closed without an answer", async () => {
       const client = await RawClient.dial(port());
       await expect(client.handshake({ lastZxidSeen: 2 ** 40 })).rejects.toThrow("closed");
@@ -127,7 +127,7 @@ export function handshakeSuite(peer: () => Peer): void {
       next.drop();
     });
 
-    // client-protocol Trap 2, 3.4/7b
+    // client-protocol Trap 2, 3.4/7b; server-semantics 12/invalid session at handshake
     test("is refused with zeros where the password is wrong or nobody knows it", async () => {
       const client = await RawClient.open(port());
       const wrong = Buffer.alloc(16, 7);
@@ -147,7 +147,7 @@ export function handshakeSuite(peer: () => Peer): void {
       client.drop();
     });
 
-    // server-semantics 5.5, client-protocol Trap 22
+    // server-semantics 5.5, 5.4/session closing, 3.2/createSession closeSession, 12/closeSession; client-protocol Trap 22
     test("that is closed answers, ends, and leaves what came behind undone", async (context) => {
       // 3.8.0 now and then answers what came behind.
       if (peer().name !== "quorate") return context.skip();
@@ -167,7 +167,7 @@ export function handshakeSuite(peer: () => Peer): void {
       other.drop();
     });
 
-    // server-semantics 5.2, 5.3, 5.5
+    // server-semantics 5.2, 5.3, 5.5, 12/session expired, 5.3/session closed or expired, 5.3/nothing received for the session timeout
     test("that is silent for its timeout is gone with its ephemerals, not before", async () => {
       const path = freshPath();
       const watcher = await RawClient.open(port(), { timeoutMs: SESSION_MAX_MS });
@@ -198,7 +198,7 @@ export function handshakeSuite(peer: () => Peer): void {
   });
 
   describe("frames", () => {
-    // client-protocol 3.1/anything else, 2/request frame, 12 Traps, Trap 17
+    // client-protocol 3.1/anything else, 2/request frame, Trap 17; server-semantics 10/jute.maxbuffer, 12/bad length
     test("longer than the limit, or of negative length, end the connection", async () => {
       for (const length of [0xfffff + 1, -1]) {
         const client = await RawClient.open(port());

@@ -109,7 +109,7 @@ export function multiSuite(peer: () => Peer): void {
       client.drop();
     });
 
-    // client-protocol 7/undecodable disallowed sub op read op in multi mixed kinds unknown create flag
+    // client-protocol 7/undecodable
     test("with an operation that no multi may hold is refused as a whole", async () => {
       const client = await RawClient.open(port());
       for (const type of [OpCode.getData, OpCode.setACL, OpCode.closeSession]) {
@@ -174,7 +174,7 @@ export function multiSuite(peer: () => Peer): void {
       other.drop();
     });
 
-    // server-semantics 3.5/A, 6.2, Trap 14
+    // server-semantics 3.5, 6.2, Trap 14
     test("fires its events in order, under its zxid; one that fails fires none", async () => {
       const path = freshPath();
       const watcher = await RawClient.open(port());

@@ -8,8 +8,8 @@ export function operationsSuite(peer: () => Peer): void {
   const port = (): number => peer().port;
 
   describe("a fresh tree", () => {
-    // server-semantics 1.2//, 1.2//zookeeper, 1.2//zookeeper/quota, 1.2//zookeeper/config, Trap 3
-    // server-semantics 1.1/getData getACL getChildren getChildren2 getAllChildrenNumber sync addWatch setWatches
+    // server-semantics 1.2, 1.2//, 1.2//zookeeper, 1.2//zookeeper/quota, 1.2//zookeeper/config, Trap 3
+    // server-semantics 1.1/getData
     test("has the server's own znodes, and the empty path is the root", async () => {
       const client = await RawClient.open(port());
       expect(children(await client.getChildren("/"))).toContain("zookeeper");
@@ -30,7 +30,7 @@ export function operationsSuite(peer: () => Peer): void {
   });
 
   describe("paths", () => {
-    // server-semantics 1.1, 1.1/create family, 9/-8 BADARGUMENTS, Trap 7
+    // operations Trap 31; server-semantics 1.1, 1.1/create family, Trap 7; client-protocol 9/-8 BADARGUMENTS
     test("of a create are looked at after the parent", async () => {
       const base = freshPath();
       const client = await RawClient.open(port());
@@ -210,7 +210,7 @@ export function operationsSuite(peer: () => Peer): void {
     });
 
     // server-semantics 3.2/create family, Trap 7
-    // client-protocol 9/-114 INVALIDACL, 9/-101 NONODE, 9/-110 NODEEXISTS
+    // server-semantics 7.2/1; client-protocol 9/-114 INVALIDACL, 9/-101 NONODE, 9/-110 NODEEXISTS
     test("tells of the ACL before the parent, of the parent before the znode", async () => {
       const path = freshPath();
       const client = await RawClient.open(port());
@@ -255,7 +255,7 @@ export function operationsSuite(peer: () => Peer): void {
   });
 
   describe("pipelined requests", () => {
-    // server-semantics 3.3, Trap 8
+    // server-semantics 3.3, 3.3/stat, 3.3/childCount, 3.3/zxid path, Trap 8
     test("see what is on its way before them", async () => {
       const path = freshPath();
       const client = await RawClient.open(port());

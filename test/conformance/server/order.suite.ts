@@ -9,7 +9,7 @@ export function orderSuite(peer: () => Peer): void {
   const port = (): number => peer().port;
 
   describe("replies", () => {
-    // client-protocol 4/ordinary reply, 4/> 0, server-semantics 3.6/4
+    // client-protocol 4/ordinary reply, 4/> 0; server-semantics 3.6/4, 3.6/5, 8/own writes, 8/reads; storage WP-3
     test("come in the order of the requests, reads behind their session's writes", async () => {
       const path = freshPath();
       const client = await RawClient.open(port());
@@ -110,7 +110,7 @@ export function orderSuite(peer: () => Peer): void {
       }
     });
 
-    // client-protocol 9/-5 MARSHALLINGERROR, server-semantics 12
+    // client-protocol 9/-5 MARSHALLINGERROR; server-semantics 12, 12/internal error
     test("to what cannot be decoded say so, and the connection stays", async () => {
       const client = await RawClient.open(port());
       const broken: [number, (writer: Writer) => void][] = [
@@ -139,7 +139,7 @@ export function orderSuite(peer: () => Peer): void {
       client.drop();
     });
 
-    // client-protocol 6/9 sync, server-semantics 8/sync path
+    // client-protocol 6/9 sync; server-semantics 8/sync path, 8/sync on a standalone server
     test("to sync echo the path, whatever it is", async () => {
       const client = await RawClient.open(port());
       for (const path of ["/nowhere", "not a path", "", null]) {
@@ -150,7 +150,7 @@ export function orderSuite(peer: () => Peer): void {
       client.drop();
     });
 
-    // client-protocol Trap 20
+    // client-protocol Trap 20, 2/reply frame
     test("may be longer than any request", async () => {
       const parent = freshPath();
       const client = await RawClient.open(port());

@@ -54,7 +54,7 @@ export function watchesSuite(peer: () => Peer): void {
       client.drop();
     });
 
-    // client-protocol 4/notification, 8, Trap 10
+    // client-protocol 4/notification #2, 8, Trap 10
     test("is told with the zxid of the change", async () => {
       const path = freshPath();
       const client = await RawClient.open(port());
@@ -65,7 +65,7 @@ export function watchesSuite(peer: () => Peer): void {
       client.drop();
     });
 
-    // client-protocol 8.2/P deleted, 8.2/child C of P created / deleted, Trap 18 server
+    // client-protocol 8.2/P deleted, 8.2/child C of P created / deleted
     // server-semantics 6.2, Trap 18
     test("of data, of existence and of children together are told of a deletion once", async () => {
       const path = freshPath();
