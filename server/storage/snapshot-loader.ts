@@ -34,7 +34,7 @@ function loadFrom(source: ByteSource, options: TreeOptions): LoadedSnapshot {
   const tree = DataTree.empty(options);
   const parser = new SnapshotParser(source, new TreeSink(tree));
   while (parser.advance(Number.POSITIVE_INFINITY));
-  if (!tree.loaded()) throw new SnapshotError("it has no root");
+  if (!tree.loaded()) throw new SnapshotError("it has no root, or a znode twice");
   return { tree, digest: parser.digest };
 }
 
@@ -78,6 +78,6 @@ class TreeSink implements SnapshotSink {
       list,
       statStart,
     );
-    return isLoaded ? undefined : "a znode without a parent, or twice,";
+    return isLoaded ? undefined : "a znode without a parent";
   }
 }

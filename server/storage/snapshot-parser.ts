@@ -72,7 +72,10 @@ export class SnapshotParser {
   #position = 0;
   /** Entries of this phase that are still to come. */
   #left = 0;
+  /** Adler-32 of the bytes before `#summedTo`: in large pieces, not entry by entry. */
   #sum: number = ADLER_START;
+  /** Invariant: summedTo <= position, and what lies between them is in the window. */
+  #summedTo = 0;
 
   constructor(source: ByteSource, sink: SnapshotSink) {
     this.#window = new FileWindow(source);
@@ -251,6 +254,7 @@ export class SnapshotParser {
   }
 
   #checkSeal(): void {
+    this.#sumRead();
     const expected = this.#sum;
     const at = this.#need(SEAL_BYTES);
     const { bytes } = this.#window;
@@ -273,6 +277,8 @@ export class SnapshotParser {
 
   /** Where in the window the next `count` bytes are. */
   #need(count: number): number {
+    // The window is about to move on.
+    if (this.#window.available(this.#position) < count) this.#sumRead();
     const at = this.#window.locate(this.#position, count);
     if (at < 0) throw new SnapshotError(`it ends inside the entry at byte ${this.#position}`);
     return at;
@@ -281,7 +287,13 @@ export class SnapshotParser {
   /** The next `count` bytes, which are at `at`, have been read. */
   #take(at: number, count: number): void {
     assert(at >= 0, "bytes were located before they were taken");
-    this.#sum = adler32(this.#window.bytes, at, at + count, this.#sum);
     this.#position += count;
+  }
+
+  #sumRead(): void {
+    const count = this.#position - this.#summedTo;
+    const at = this.#window.locate(this.#summedTo, count);
+    this.#sum = adler32(this.#window.bytes, at, at + count, this.#sum);
+    this.#summedTo = this.#position;
   }
 }

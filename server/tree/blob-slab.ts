@@ -111,6 +111,11 @@ export class BlobSlab {
     return bytes ?? NO_BYTES;
   }
 
+  /** As `bytes`; undefined for a blob with a Buffer of its own and for no blob. */
+  view(ref: BlobRef): DataView | undefined {
+    return ref > 0 ? this.#views[ref >>> UNITS_PER_CHUNK_BITS] : undefined;
+  }
+
   offset(ref: BlobRef): number {
     return ref < 0 ? 0 : (ref & ((1 << UNITS_PER_CHUNK_BITS) - 1)) << UNIT_BITS;
   }

@@ -26,6 +26,22 @@ export function copyBytes(
   for (let from = start, to = at; from < end; from++, to++) target[to] = byteAt(source, from);
 }
 
+/** As `copyBytes`, for small data of which the views are there already: four bytes a step. */
+export function copyWords(
+  source: DataView,
+  start: number,
+  end: number,
+  target: DataView,
+  at: number,
+): void {
+  let from = start;
+  let to = at;
+  for (const last = end - 3; from < last; from += 4, to += 4) {
+    target.setInt32(to, source.getInt32(from));
+  }
+  for (; from < end; from++, to++) target.setUint8(to, source.getUint8(from));
+}
+
 /** Whether `length` bytes of `a` from `atA` on and of `b` from `atB` on are the same. */
 export function equalBytes(
   a: Uint8Array,

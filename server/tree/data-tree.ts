@@ -14,12 +14,14 @@ import { AclCache, type AclHandle, OPEN_HANDLE } from "./acl-cache.ts";
 import { type ApplyMode, type ApplyObserver, TxnApplier } from "./apply.ts";
 import { lastSlash } from "./bytes.ts";
 import { crc32 } from "./crc32.ts";
+import { isSystemPath } from "./digest.ts";
 import { Ephemerals } from "./ephemerals.ts";
 import { NameHash } from "./name-hash.ts";
 import { SessionTable } from "./sessions.ts";
+import { TreeLoader } from "./tree-loader.ts";
 import { TreeWalk } from "./tree-walk.ts";
 import { Watches } from "./watches.ts";
-import { Field, type Slot, STAT_BYTES } from "./znode-records.ts";
+import { Field, type Slot } from "./znode-records.ts";
 import { ZnodeStore } from "./znode-store.ts";
 
 export type { Slot } from "./znode-records.ts";
@@ -30,8 +32,6 @@ export interface TreeOptions {
   /** TTL znodes (`zookeeper.extendedTypesEnabled`). Default: false, as in ZooKeeper. */
   readonly extendedTypes?: boolean;
 }
-
-const SYSTEM_NAME = Buffer.from("/zookeeper");
 
 export class DataTree extends ZnodeStore {
   /** The last txn that was applied, or of which an installed snapshot holds the effects. */
@@ -54,6 +54,8 @@ export class DataTree extends ZnodeStore {
 
   readonly #applier: TxnApplier;
   readonly #walks = new Set<TreeWalk>();
+  /** While a snapshot is loaded. */
+  #loader: TreeLoader | undefined;
   /** /zookeeper, below which nothing counts for the digest. */
   #system: Slot = 0;
   #znodes = 0;
@@ -123,7 +125,8 @@ export class DataTree extends ZnodeStore {
 
   /**
    * Adds a znode of a snapshot, whose path, data and StatPersisted lie in `bytes`; its parent came
-   * before. False: the path is no path, there is no such parent, or it is there already.
+   * before. False: the path is no path, or there is no such parent. Lookups may not find it before
+   * `loaded`, which tells of paths that were there twice.
    *
    * @param dataLength -1: null.
    */
@@ -136,31 +139,65 @@ export class DataTree extends ZnodeStore {
     aclFileId: number,
     statStart: number,
   ): boolean {
-    const parent = this.#loadedParent(bytes, pathStart, pathEnd);
-    if (parent === undefined) return false;
-    const acl = this.acls.acquireFileId(aclFileId);
-    const slot = this.insert(parent, bytes, pathStart, pathEnd, dataStart, dataLength, acl);
-    for (let i = 0; i < STAT_BYTES; i += 4) {
-      this.setInt(slot, i, bytes.readInt32BE(statStart + i));
-    }
-    this.settleNew(slot);
-    return true;
+    this.#loader ??= new TreeLoader(this);
+    return this.#loader.load(
+      bytes,
+      pathStart,
+      pathEnd,
+      dataStart,
+      dataLength,
+      aclFileId,
+      statStart,
+    );
   }
 
-  /** The parent of a path that is not there yet, 0 for the root; undefined: it cannot be loaded. */
-  #loadedParent(bytes: Buffer, start: number, end: number): Slot | undefined {
-    if (start === end) return this.root === 0 ? 0 : undefined;
-    const slash = lastSlash(bytes, start, end);
-    if (slash < 0 || slash + 1 === end) return undefined;
-    const parent = this.find(bytes, start, slash);
-    if (parent === 0 || this.child(parent, bytes, slash + 1, end) !== 0) return undefined;
-    return parent;
+  /** For the loader: adds a znode whose parent is known and counts what its path and data are. */
+  addLoaded(
+    parent: Slot,
+    bytes: Buffer,
+    view: DataView,
+    pathStart: number,
+    nameStart: number,
+    pathEnd: number,
+    dataStart: number,
+    dataLength: number,
+    acl: AclHandle,
+    statStart: number,
+  ): Slot {
+    const slot = this.addDeferred(
+      parent,
+      bytes,
+      view,
+      nameStart,
+      pathEnd,
+      dataStart,
+      dataLength,
+      statStart,
+    );
+    this.setInt(slot, Field.acl, acl);
+    if (parent === this.root && isSystemPath(bytes, pathStart, pathEnd)) this.#system = slot;
+    this.#znodes++;
+    this.#dataSize += pathEnd - pathStart + Math.max(dataLength, 0);
+    this.#enlist(slot);
+    return slot;
   }
 
-  /** Every znode of a snapshot was loaded. False: there was none, so there is no root. */
+  /** For the loader: the digest of a znode whose path and data have this CRC. */
+  addLoadedDigest(slot: Slot, contentCrc: number): void {
+    this.setInt(slot, Field.contentCrc, contentCrc);
+    const digest = this.digestOf(slot);
+    this.setInt(slot, Field.digest, digest);
+    this.#addToDigest(digest);
+  }
+
+  /**
+   * Every znode of a snapshot was loaded. False: there was none, so there is no root; or one of them
+   * was there twice.
+   */
   loaded(): boolean {
+    this.#loader = undefined;
     this.acls.loaded();
-    return this.root !== 0;
+    return this.settleIndex() && this.root !== 0;
   }
 
   // Changes
@@ -196,11 +233,15 @@ export class DataTree extends ZnodeStore {
 
   /** The stat of a znode that was inserted is complete. */
   settleNew(slot: Slot): void {
+    this.#enlist(slot);
+    this.settle(slot);
+  }
+
+  #enlist(slot: Slot): void {
     const kind = this.kind(slot);
     if (kind === "ephemeral") this.ephemerals.add(this.#ownerKey(slot), slot);
     else if (kind === "container") this.containers.add(slot);
     else if (kind === "ttl") this.ttls.add(slot);
-    this.settle(slot);
   }
 
   /** The stat of a znode has changed: brings the digest up to date. */
@@ -310,8 +351,4 @@ export class DataTree extends ZnodeStore {
     this.settleNew(slot);
     return slot;
   }
-}
-
-function isSystemPath(bytes: Buffer, start: number, end: number): boolean {
-  return bytes.compare(SYSTEM_NAME, 0, SYSTEM_NAME.length, start, end) === 0;
 }

@@ -9,7 +9,6 @@ import { equalBytes } from "./bytes.ts";
 import { crc32Word } from "./crc32.ts";
 import { Field } from "./znode-records.ts";
 
-
 /**
  * What a znode with this stat adds to the tree digest, unsigned.
  *

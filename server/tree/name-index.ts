@@ -14,7 +14,7 @@ import { Field, type Slot, type ZnodeRecords } from "./znode-records.ts";
 const CHUNK_BITS = 14;
 const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
 
-/** Invariant: buckets = level mask + 1 + split, and split <= level mask. */
+/** Invariant: buckets = mask + 1 + split, and split <= mask. */
 export class NameIndex {
   readonly #records: ZnodeRecords;
   readonly #slab: BlobSlab;
@@ -26,6 +26,9 @@ export class NameIndex {
   /** The bucket that is split next. */
   #split = 0;
   #count = 0;
+  /** Slots from the first up to the last, 0 if none: deferred, in no bucket yet. */
+  #deferredFrom: Slot = 0;
+  #deferredTo: Slot = 0;
 
   constructor(records: ZnodeRecords, slab: BlobSlab, hash: NameHash) {
     this.#records = records;
@@ -63,6 +66,35 @@ export class NameIndex {
     this.#push(this.#bucket(hash), slot);
   }
 
+  /**
+   * Promises to add a znode with the next `settle`; until then it is not found. Slots are deferred
+   * one after the other, each the last one plus 1.
+   */
+  defer(slot: Slot, parent: Slot, bytes: Uint8Array, start: number, end: number): void {
+    this.#records.setInt(slot, Field.hash, this.#hash.of(parent, bytes, start, end));
+    if (this.#deferredFrom === 0) this.#deferredFrom = slot;
+    else assert(slot === this.#deferredTo + 1, "slots are deferred in order");
+    this.#deferredTo = slot;
+  }
+
+  /**
+   * Adds what was deferred, in order of the records; an index that is empty takes on its final size
+   * at once. False: two znodes have one name under one parent, and only the first is found.
+   */
+  settle(): boolean {
+    const from = this.#deferredFrom;
+    if (from === 0) return true;
+    this.#deferredFrom = 0;
+    if (this.#count === 0) this.#reserve(this.#deferredTo - from + 1);
+    for (let slot = from; slot <= this.#deferredTo; slot++) {
+      if (this.#holdsTwinOf(slot)) return false;
+      this.#count++;
+      if (this.#count > this.#mask + 1 + this.#split) this.#splitOne();
+      this.#push(this.#bucket(this.#records.int(slot, Field.hash)), slot);
+    }
+    return true;
+  }
+
   remove(slot: Slot): void {
     const bucket = this.#bucket(this.#records.int(slot, Field.hash));
     const after = this.#records.int(slot, Field.chain);
@@ -83,6 +115,40 @@ export class NameIndex {
 
   #isName(blob: number, bytes: Uint8Array, start: number, end: number): boolean {
     return equalBytes(this.#slab.bytes(blob), this.#slab.offset(blob), bytes, start, end - start);
+  }
+
+  /** Whether a znode of the index has the name and the parent of `slot`, which is not in it. */
+  #holdsTwinOf(slot: Slot): boolean {
+    const view = this.#records.view(slot);
+    const at = this.#records.offset(slot);
+    const hash = view.getInt32(at + Field.hash);
+    let other = this.#first(this.#bucket(hash));
+    while (other !== 0) {
+      const otherView = this.#records.view(other);
+      const otherAt = this.#records.offset(other);
+      if (
+        otherView.getInt32(otherAt + Field.hash) === hash &&
+        otherView.getInt32(otherAt + Field.parent) === view.getInt32(at + Field.parent) &&
+        otherView.getInt32(otherAt + Field.nameLength) === view.getInt32(at + Field.nameLength)
+      ) {
+        const blob = view.getInt32(at + Field.blob);
+        const start = this.#slab.offset(blob);
+        const end = start + view.getInt32(at + Field.nameLength);
+        const otherBlob = otherView.getInt32(otherAt + Field.blob);
+        if (this.#isName(otherBlob, this.#slab.bytes(blob), start, end)) return true;
+      }
+      other = otherView.getInt32(otherAt + Field.chain);
+    }
+    return false;
+  }
+
+  /** Makes an empty index as large as `count` inserts would. */
+  #reserve(count: number): void {
+    this.#mask = 2 ** Math.floor(Math.log2(count)) - 1;
+    this.#split = count - 1 - this.#mask;
+    while (this.#buckets.length << CHUNK_BITS < count) {
+      this.#buckets.push(new DataView(new ArrayBuffer(4 << CHUNK_BITS)));
+    }
   }
 
   #bucket(hash: number): number {

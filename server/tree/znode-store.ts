@@ -11,7 +11,7 @@ import type { Writer } from "../../protocol/jute.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import type { AclHandle } from "./acl-cache.ts";
 import { BlobSlab } from "./blob-slab.ts";
-import { copyBytes } from "./bytes.ts";
+import { copyBytes, copyWords } from "./bytes.ts";
 import { recordCrc } from "./digest.ts";
 import type { NameHash } from "./name-hash.ts";
 import { NameIndex } from "./name-index.ts";
@@ -19,6 +19,9 @@ import { kindOf, type ZnodeKind } from "./owner.ts";
 import { Field, type Slot, STAT_BYTES, ZnodeRecords } from "./znode-records.ts";
 
 const SLASH = 0x2f;
+
+/** Beyond this the engine's own copy is faster than one by words, view object included. */
+const WORDS_MAX_BYTES = 256;
 
 export class ZnodeStore {
   readonly #records = new ZnodeRecords();
@@ -286,6 +289,55 @@ export class ZnodeStore {
       this.#linkChild(parent, slot);
     }
     return slot;
+  }
+
+  /**
+   * As `addRecord`, with a stat, and it is not found before `settleIndex`. `view` is of `bytes`.
+   */
+  protected addDeferred(
+    parent: Slot,
+    bytes: Buffer,
+    view: DataView,
+    nameStart: number,
+    nameEnd: number,
+    dataStart: number,
+    dataLength: number,
+    statStart: number,
+  ): Slot {
+    const slot = this.#records.allocate();
+    const nameLength = nameEnd - nameStart;
+    const dataEnd = dataStart + Math.max(dataLength, 0);
+    const blob = this.#slab.allocate(nameLength + dataEnd - dataStart);
+    const record = this.#records.view(slot);
+    const at = this.#records.offset(slot);
+    for (let i = 0; i < STAT_BYTES; i += 4) {
+      record.setInt32(at + i, view.getInt32(statStart + i));
+    }
+    record.setInt32(at + Field.parent, parent);
+    record.setInt32(at + Field.nameLength, nameLength);
+    record.setInt32(at + Field.dataLength, dataLength);
+    record.setInt32(at + Field.blob, blob);
+    const memory = this.#slab.view(blob);
+    const blobAt = this.#slab.offset(blob);
+    if (memory === undefined || dataLength > WORDS_MAX_BYTES) {
+      copyBytes(bytes, nameStart, nameEnd, this.#slab.bytes(blob), blobAt);
+      copyBytes(bytes, dataStart, dataEnd, this.#slab.bytes(blob), blobAt + nameLength);
+    } else {
+      copyWords(view, nameStart, nameEnd, memory, blobAt);
+      copyWords(view, dataStart, dataEnd, memory, blobAt + nameLength);
+    }
+    if (parent === 0) {
+      this.#root = slot;
+    } else {
+      this.#index.defer(slot, parent, bytes, nameStart, nameEnd);
+      this.#linkChild(parent, slot);
+    }
+    return slot;
+  }
+
+  /** What was added deferred is found from now on. False: two of them are one path. */
+  settleIndex(): boolean {
+    return this.#index.settle();
   }
 
   /** Frees the record of a znode that is not the root and has no children. */
