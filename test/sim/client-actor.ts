@@ -43,6 +43,7 @@ export class ClientActor {
   #pending = new Set<Pending>();
   #watches: WatchRegistration[] = [];
   #active = true;
+  #ballast = 0;
 
   /** @param pauseUs between its calls, on average */
   constructor(
@@ -74,12 +75,20 @@ export class ClientActor {
     return this.#session?.isConnected ?? false;
   }
 
+  /** Makes some large znodes, before anything else. */
+  loadBallast(znodes: number): void {
+    this.#ballast = znodes;
+  }
+
   /** Starts the process. */
   start(): void {
     this.host.restart();
     this.#world.schedule(this.host, 0, EventKind.script, () => {
       this.#connect();
       for (const root of ROOTS) this.#issue(this.#workload.root(root));
+      for (; this.#ballast > 0; this.#ballast--) {
+        this.#issue(this.#workload.ballast(this.#ballast));
+      }
       this.#goOn();
     });
   }
@@ -90,6 +99,13 @@ export class ClientActor {
     this.#session = undefined;
     this.#pending = new Set();
     this.#watches = [];
+  }
+
+  /** Makes many calls at once. */
+  burst(): void {
+    this.#world.schedule(this.host, 0, EventKind.script, () => {
+      for (let i = 0; i < BURST_MAX; i++) this.#issue(this.#workload.next());
+    });
   }
 
   /** Asks for nothing new from now on. */

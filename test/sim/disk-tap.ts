@@ -16,12 +16,14 @@ export class TappedDisk implements Disk {
   readonly #inner: Disk;
   readonly #recorder: Recorder;
   readonly #touched: () => void;
+  readonly #snapshotBegun: () => void;
 
   /** @param touched called whenever something is asked of the disk that a crash could interrupt */
-  constructor(inner: Disk, recorder: Recorder, touched: () => void) {
+  constructor(inner: Disk, recorder: Recorder, touched: () => void, snapshotBegun: () => void) {
     this.#inner = inner;
     this.#recorder = recorder;
     this.#touched = touched;
+    this.#snapshotBegun = snapshotBegun;
   }
 
   list(directory: string): string[] {
@@ -58,6 +60,7 @@ export class TappedDisk implements Disk {
     done: (error: HostError | undefined, file: DiskFile | undefined) => void,
   ): void {
     this.#touched();
+    if (path.includes("/snapshot.")) this.#snapshotBegun();
     this.#inner.open(path, mode, (error, file) => done(error, file && this.#tapped(path, file)));
   }
 

@@ -1,7 +1,7 @@
 // One seed: a world with a server and its clients, a minute of work under faults, and a judgement.
 
 import { OpCode } from "../../protocol/opcodes.ts";
-import { World } from "../../server/testing/index.ts";
+import { type SimRandom, World } from "../../server/testing/index.ts";
 import { CHECKERS } from "./checkers/index.ts";
 import { ClientActor, ClientTally } from "./client-actor.ts";
 import type { History, LoggedTxn } from "./history.ts";
@@ -17,6 +17,9 @@ const FAULTS_OVER_US = 53 * SECOND_US;
 /** How long a world without faults may need until all is well. */
 const PATIENCE_US = 40 * SECOND_US;
 const SERVER = "10.0.0.1";
+/** How many seeds have a tree that takes several slices of a snapshot, and what makes it so. */
+const BALLAST_SHARE = 0.2;
+const BALLAST_ZNODES = 40;
 /** Between two calls of any client, bursts aside. */
 const CALL_EVERY_MIN_US = 260_000;
 const CALL_EVERY_MAX_US = 320_000;
@@ -40,6 +43,7 @@ export interface Reached {
   powerCuts: number;
   kills: number;
   snapshotsLoaded: number;
+  fuzzySnapshots: number;
   expiries: number;
   reconnects: number;
   multis: number;
@@ -103,6 +107,7 @@ class Run {
           pauseUs,
         ),
     );
+    if (draw.chance(BALLAST_SHARE)) this.#makeSnapshotsFuzzy(draw.fork());
     this.#nemesis = new Nemesis(world, this.#server, this.#clients, draw.fork());
   }
 
@@ -149,6 +154,14 @@ class Run {
     this.#server.kill("power");
     this.#server.start();
     this.#await("ServesAgain", "a server without faults starts", () => this.#server.serving);
+  }
+
+  /** A tree that takes several slices of a snapshot, and load while it is copied. */
+  #makeSnapshotsFuzzy(draw: SimRandom): void {
+    this.#clients[0]?.loadBallast(BALLAST_ZNODES);
+    this.#server.onSnapshotBegun = () => {
+      if (draw.chance(0.5)) draw.pick(this.#clients).burst();
+    };
   }
 
   /** Lets time pass until something holds that must hold soon. */
@@ -259,6 +272,7 @@ class Run {
       powerCuts: tally.powerCuts,
       kills: tally.kills,
       snapshotsLoaded: tally.snapshotsLoaded,
+      fuzzySnapshots: tally.fuzzySnapshots,
       expiries: types(OpCode.closeSession) - asked.size,
       reconnects: [...sessions.values()].filter((connections) => connections > 1).length,
       multis,

@@ -9,7 +9,7 @@ import { TappedDisk } from "./disk-tap.ts";
 import type { Life, Moment } from "./history.ts";
 import { HearingNetwork, type Recorder } from "./tap.ts";
 
-export const DATA_DIR = "/data";
+const DATA_DIR = "/data";
 export const LOG_DIR = "/data/version-2";
 export const CLIENT_PORT = 2181;
 /** Log lines that are kept for the report of a failed run. */
@@ -26,7 +26,8 @@ export interface ServerTally {
   stops: number;
   /** Starts that found a snapshot of a later state than the first. */
   snapshotsLoaded: number;
-  snapshotsTaken: number;
+  /** Snapshots of no single moment: txns were applied between their slices. */
+  fuzzySnapshots: number;
   /** It stopped by itself, since the disk was full or failed. */
   diskStops: number;
   /** It refused to start. */
@@ -42,7 +43,7 @@ export class ServerActor {
     kills: 0,
     stops: 0,
     snapshotsLoaded: 0,
-    snapshotsTaken: 0,
+    fuzzySnapshots: 0,
     diskStops: 0,
     refusals: 0,
   };
@@ -50,6 +51,8 @@ export class ServerActor {
   onFailure: (message: string) => void = () => {};
   /** Called for each thing asked of the disk. */
   onDiskWork: () => void = () => {};
+  /** Called when a snapshot's file is opened. */
+  onSnapshotBegun: () => void = () => {};
   readonly #world: World;
   readonly #recorder: Recorder;
   readonly #config: ServerConfig;
@@ -116,7 +119,12 @@ export class ServerActor {
       clock,
       random,
       network: new HearingNetwork(network, this.#recorder),
-      disk: new TappedDisk(disk, this.#recorder, () => this.onDiskWork()),
+      disk: new TappedDisk(
+        disk,
+        this.#recorder,
+        () => this.onDiskWork(),
+        () => this.onSnapshotBegun(),
+      ),
     };
     const server = new Server(host, this.#config, this.#logger(), {
       ready: () => this.#ready(),
@@ -125,8 +133,8 @@ export class ServerActor {
         this.#onStopped();
       },
       failed: ({ message }) => this.#failed(message),
-      snapshotTaken: () => {
-        this.tally.snapshotsTaken++;
+      snapshotTaken: ({ txnsDuring, slices }) => {
+        if (txnsDuring > 0 && slices > 1) this.tally.fuzzySnapshots++;
       },
     });
     this.#server = server;

@@ -8,7 +8,7 @@ import type { History, LoggedTxn, Moment, Op, Reply, Sent, WatchEvent } from "./
 import { Model, type Outcome } from "./model.ts";
 import type { Requester } from "./model-acl.ts";
 
-export const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
+const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
 
 /** Everything of a type can be written. */
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -12,6 +12,7 @@ const MUST_REACH: readonly (keyof Reached)[] = [
   "lostNames",
   "powerCuts",
   "snapshotsLoaded",
+  "fuzzySnapshots",
   "expiries",
   "reconnects",
   "multis",

@@ -34,6 +34,7 @@ const CLOSED: readonly ACL[] = [
 const NONE: readonly ACL[] = [];
 
 const KNOWN_MAX = 60;
+const BALLAST = "/ballast-";
 const SMALL_BYTES = 120;
 /** A few sectors of a disk, so that a torn write tears within a record. */
 const SECTORS_BYTES = 1500;
@@ -68,6 +69,7 @@ export class Workload {
 
   /** A path that exists, or did. */
   learn(path: string): void {
+    if (path.startsWith(BALLAST)) return;
     if (this.#known.length < KNOWN_MAX) this.#known.push(path);
     else this.#known[this.#draw.between(ROOTS.length, KNOWN_MAX - 1)] = path;
   }
@@ -88,6 +90,15 @@ export class Workload {
 
   root(path: string): Call {
     return this.#create(operations.create, path, CreateFlag.persistent, OPEN);
+  }
+
+  /** One of the znodes that make a tree too large for one slice of a snapshot; nobody else asks for it. */
+  ballast(number: number): Call {
+    const data = Buffer.alloc(LARGE_BYTES);
+    this.#draw.fill(data);
+    const path = `${BALLAST}${number}`;
+    const request = { path, data, acl: OPEN, flags: CreateFlag.persistent };
+    return call(operations.create, request, path);
   }
 
   getData(): Call {
