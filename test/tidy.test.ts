@@ -42,7 +42,7 @@ test("every rule of the specification has a proof, a later piece of work, or is 
   for (const [page, { proofs }] of rules) {
     for (const [rule, proof] of proofs) {
       const isDecided = proof === "peer only" || /^later: \S/.test(proof);
-      const isProven = /^test\/\S+\.test\.ts( test\/\S+\.test\.ts)*$/.test(proof);
+      const isProven = /^test\/\S+\.(test|suite)\.ts( test\/\S+\.(test|suite)\.ts)*$/.test(proof);
       if (proof === UNDECIDED || (!isDecided && !isProven)) wrong.push(`${page} ${rule}: ${proof}`);
     }
   }

@@ -7,22 +7,22 @@
  * other.
  */
 import { assert } from "../../protocol/assert.ts";
-import { type ACL, writeACLs } from "../../protocol/data.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Clock } from "../../protocol/host.ts";
 import { JuteError, type Reader, type Writer } from "../../protocol/jute.ts";
 import { CreateFlag, OpCode, Perm } from "../../protocol/opcodes.ts";
 import { parentPath, pathProblem } from "../../protocol/paths.ts";
+import { DIGEST_VERSION } from "../../protocol/txn.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import { crc32 } from "../tree/crc32.ts";
 import type { DataTree } from "../tree/data-tree.ts";
-import { DIGEST_VERSION } from "../../protocol/txn.ts";
 import { CONTAINER_HIGH } from "../tree/owner.ts";
 import { fixUpAcl, permits } from "./access.ts";
 import { readMulti } from "./multi.ts";
-import { OPEN_ACL, OPEN_ACL_BYTES, Operation } from "./operation.ts";
+import { Operation } from "./operation.ts";
 import { type Change, OutstandingChanges, pathBytes } from "./outstanding.ts";
 import type { AuthId } from "./requester.ts";
+import { contentCrc, copyBuffer, copyPath, copyRange, writeAcl } from "./txn-fields.ts";
 
 /** Where txns are written: the log's batch. */
 export interface TxnSink {
@@ -482,27 +482,4 @@ function nextVersion(version: number): number {
 function isEphemeral(znode: Change): boolean {
   if (znode.ownerHigh === 0 && znode.ownerLow === 0) return false;
   return znode.ownerHigh !== CONTAINER_HIGH || znode.ownerLow !== 0;
-}
-
-function contentCrc(pathCrc: number, frame: Buffer, { dataStart, dataLength }: Operation): number {
-  return dataLength <= 0 ? pathCrc : crc32(frame, dataStart, dataStart + dataLength, pathCrc);
-}
-
-function copyPath(writer: Writer, frame: Buffer, { pathStart, pathEnd }: Operation): void {
-  copyBuffer(writer, frame, pathStart, pathEnd - pathStart);
-}
-
-function copyBuffer(writer: Writer, frame: Buffer, start: number, length: number): void {
-  writer.int(length);
-  if (length > 0) copyRange(writer, frame, start, length);
-}
-
-function copyRange(writer: Writer, frame: Buffer, start: number, length: number): void {
-  const at = writer.reserve(length);
-  frame.copy(writer.bytes, at, start, start + length);
-}
-
-function writeAcl(writer: Writer, acl: readonly ACL[]): void {
-  if (acl === OPEN_ACL) writer.raw(OPEN_ACL_BYTES);
-  else writeACLs(writer, acl);
 }

@@ -100,3 +100,15 @@ test("a start purges what newer snapshots have replaced, if it is told to", asyn
   const again = await RawClient.open(port);
   expect((await again.exists(`/n${written - 1}`)).err).toBe(0);
 });
+
+test("a restart takes no snapshot where there is little to replay", async () => {
+  const { dataDir } = await start({});
+  for (let i = 0; i < 3; i++) {
+    const client = await RawClient.open(server?.port ?? 0);
+    await client.create(`/n${i}`);
+    await server?.kill();
+    await server?.restart();
+  }
+  const names = readdirSync(join(dataDir, "version-2"));
+  expect(names.filter((name) => name.startsWith("snapshot."))).toEqual(["snapshot.0"]);
+});

@@ -10,7 +10,7 @@ import { freePort, ServerProcess, type ServerProcessOptions } from "../tools/ser
 import { readTrace, TRACED, type Trace } from "./strace.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
-const WRITES = 400;
+const WRITES = 399;
 const LONGEST_STRING = 4_000_000;
 
 /** Our server with everything that it writes and syncs on record. */
@@ -50,10 +50,11 @@ async function traceWrites(settings: Readonly<Record<string, string>>): Promise<
   const server = await TracedServer.start(traceFile, { settings, dataDir: join(home, "data") });
   try {
     const clients = await Promise.all([1, 2, 3].map(() => connect(server.address)));
-    const writes = Array.from({ length: WRITES }, (_, at) =>
-      clients[at % clients.length]?.create("/s-", Buffer.alloc(at), {
-        mode: "persistent-sequential",
-      }),
+    const each = WRITES / clients.length;
+    const writes = clients.flatMap((client, first) =>
+      Array.from({ length: each }, (_, at) =>
+        client.create("/s-", Buffer.alloc(first + at), { mode: "persistent-sequential" }),
+      ),
     );
     await Promise.all(writes);
     await Promise.all(clients.map((client) => client.close()));
