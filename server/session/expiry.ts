@@ -57,13 +57,10 @@ export class ExpiryQueue<T extends Expiring> {
   /** Takes out every element whose bucket ended at or before now, oldest first. */
   expire(nowMs: number, expired: (element: T) => void): void {
     while (this.#nextMs <= nowMs) {
-      const bucket = this.#buckets.get(this.#nextMs);
-      if (bucket !== undefined) {
-        this.#buckets.delete(this.#nextMs);
-        for (const element of bucket) {
-          element.expiresAtMs = 0;
-          expired(element);
-        }
+      // What an element's end removes is still found in here, and does not expire as well.
+      for (const element of this.#buckets.get(this.#nextMs) ?? []) {
+        this.remove(element);
+        expired(element);
       }
       this.#nextMs += this.tickMs;
     }

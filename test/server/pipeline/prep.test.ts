@@ -1,0 +1,155 @@
+import { describe, expect, test } from "vitest";
+import type { Clock } from "../../../protocol/host.ts";
+import { Reader, Writer } from "../../../protocol/jute.ts";
+import { CreateFlag, OpCode } from "../../../protocol/opcodes.ts";
+import { writeCreateRequest } from "../../../protocol/proto.ts";
+import type { Zxid } from "../../../protocol/zxid.ts";
+import { Prep, type TxnSink } from "../../../server/pipeline/prep.ts";
+import { SimRandom } from "../../../server/testing/index.ts";
+import { DataTree } from "../../../server/tree/data-tree.ts";
+import { RandomRequests } from "../../tools/random-requests.ts";
+
+const SUPER = [
+  { scheme: "super", id: "" },
+  { scheme: "digest", id: "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=" },
+];
+const ANYONE = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
+const SESSIONS = 3;
+const REQUESTS = 1000;
+
+/** The header of a txn; before its end comes the type. */
+const HEADER_BYTES = 32;
+const DIGEST_BYTES = 12;
+
+/** What the paths of one session's ephemerals may take up. */
+const EPHEMERAL_PATH_BYTES_MAX = 1_000_000;
+
+const CLOCK: Clock = {
+  nowMs: () => 0,
+  wallMs: () => 1_700_000_000_000,
+  after: () => ({ cancel: () => undefined }),
+  endOfTurn: () => undefined,
+};
+
+/** Keeps the txns that prep makes, and applies them to its tree when it is told. */
+class Log implements TxnSink {
+  readonly tree: DataTree = new DataTree({ hashSeed: 1 });
+  readonly prep: Prep;
+  readonly txns: Buffer[] = [];
+  readonly #writer = new Writer();
+  #applied = 0;
+
+  constructor() {
+    this.tree.observer = {
+      applied: () => undefined,
+      digestMismatch: (zxid) => {
+        throw new Error(`after zxid ${zxid} the tree is not what prep said`);
+      },
+    };
+    const options = { skipAcl: false, digestEnabled: true, closeSessionTxnEnabled: true };
+    this.prep = new Prep(this.tree, this, CLOCK, options);
+  }
+
+  begin(): Writer {
+    this.#writer.clear();
+    return this.#writer;
+  }
+
+  commit(_zxid: Zxid): void {
+    this.txns.push(Buffer.from(this.#writer.written()));
+  }
+
+  /** Applies all but the last `behind` txns. */
+  apply(behind: number): void {
+    for (; this.#applied < this.txns.length - behind; this.#applied++) {
+      const txn = this.txns[this.#applied] ?? Buffer.alloc(0);
+      this.tree.apply(txn, 0, txn.length, "live");
+      this.prep.applied(this.tree.lastZxid);
+    }
+  }
+
+  request(session: number, type: number, fill: (writer: Writer) => void): Buffer {
+    const writer = new Writer();
+    fill(writer);
+    const reader = new Reader().reset(writer.written());
+    this.prep.request(type, 0x0100_0000, session, 1, SUPER, reader);
+    return this.txns.at(-1) ?? Buffer.alloc(0);
+  }
+}
+
+// server-semantics 3.3, 3.5, Trap 8, Trap 9, Trap 13
+test("the txns that requests become do not depend on how far the tree is behind", () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const prompt = history(seed, 0);
+    for (const behind of [1, 7, 500]) expect(history(seed, behind)).toEqual(prompt);
+  }
+});
+
+describe("the txn that ends a session fits every peer's frames", () => {
+  test("since the one ephemeral too many is refused", () => {
+    const log = new Log();
+    const flags = CreateFlag.ephemeral;
+    const path = `/${"x".repeat(EPHEMERAL_PATH_BYTES_MAX - 5 - 6)}`;
+    const create = (name: string): number =>
+      typeOf(
+        log.request(1, OpCode.create, (writer) =>
+          writeCreateRequest(writer, { path: name, data: null, acl: ANYONE, flags }),
+        ),
+      );
+    expect(create(path)).toBe(OpCode.create);
+    expect(create("/yy")).toBe(OpCode.error);
+    expect(create("/y")).toBe(OpCode.create);
+    log.prep.closeSession(0x0100_0000, 1, 2);
+    const end = log.txns.at(-1) ?? Buffer.alloc(0);
+    expect(end.length).toBe(HEADER_BYTES + 4 + EPHEMERAL_PATH_BYTES_MAX + DIGEST_BYTES);
+    expect(create("/yy")).toBe(OpCode.create);
+    log.apply(0);
+  });
+});
+
+/** What prep makes of a random history while its tree is up to `behind` txns behind. */
+function history(seed: number, behind: number): string[] {
+  const draw = new SimRandom(seed);
+  const lag = new SimRandom(seed + 1000);
+  const requests = new RandomRequests(draw.fork());
+  const log = new Log();
+  while (log.txns.length < REQUESTS) {
+    const session = draw.below(SESSIONS);
+    if (draw.chance(0.01)) log.prep.closeSession(0x0100_0000, session, 1);
+    for (const { type, fill } of requests.burst(4, true)) {
+      if (WRITES.has(type)) requests.learn(0, createdBy(log.request(session, type, fill)));
+    }
+    if (lag.chance(0.5)) log.apply(lag.below(behind + 1));
+  }
+  log.apply(0);
+  return log.txns.map(textOf);
+}
+
+const WRITES: ReadonlySet<number> = new Set([
+  OpCode.create,
+  OpCode.create2,
+  OpCode.createContainer,
+  OpCode.delete,
+  OpCode.setData,
+  OpCode.setACL,
+  OpCode.multi,
+]);
+
+function typeOf(txn: Buffer): number {
+  return txn.readInt32BE(HEADER_BYTES - 4);
+}
+
+function createdBy(txn: Buffer): string | undefined {
+  const type = typeOf(txn);
+  if (type !== OpCode.create && type !== OpCode.create2) return undefined;
+  return new Reader().reset(txn, HEADER_BYTES).string() ?? undefined;
+}
+
+/** The order in which a session's ephemerals go is nobody's promise. */
+function textOf(txn: Buffer): string {
+  if (typeOf(txn) !== OpCode.closeSession) return txn.toString("hex");
+  const reader = new Reader().reset(txn, HEADER_BYTES);
+  const paths = Array.from({ length: reader.int() }, () => reader.string());
+  const digest = txn.subarray(-DIGEST_BYTES).toString("hex");
+  return `${txn.subarray(0, HEADER_BYTES).toString("hex")} ${paths.toSorted().join()} ${digest}`;
+}
