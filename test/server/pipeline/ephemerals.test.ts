@@ -14,8 +14,8 @@ test("a session owns no more than one txn can delete, and is told so", () => {
   const owner = room.open();
   const codes: number[] = [];
   for (let i = 0; i < 20; i++) codes.push(owner.reply(owner.create(path(i), EPHEMERAL)).err);
-  // A million bytes of paths: seventeen of these, the last of which goes beyond.
-  expect(codes).toEqual([...Array<number>(17).fill(0), -125, -125, -125]);
+  // A million bytes of paths: sixteen of these.
+  expect(codes).toEqual([...Array<number>(16).fill(0), -125, -125, -125, -125]);
 
   // What it deletes makes room, what others own does not count, persistent znodes are no matter.
   expect(owner.reply(owner.delete(path(0))).err).toBe(0);
