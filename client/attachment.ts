@@ -21,22 +21,36 @@ import type { OwnershipDeadline } from "./ownership-deadline.ts";
 import { Request, type Requests, type Settle } from "./requests.ts";
 import type { Watches } from "./watches.ts";
 
-/** What an attachment works on, and whom it tells: its session. */
-export interface AttachmentContext {
+/** What an attachment works on: its session's, for as long as the client lives. */
+export interface AttachmentParts {
   readonly clock: Clock;
   readonly requests: Requests;
   readonly watches: Watches;
   readonly credentials: Credentials;
   readonly deadline: OwnershipDeadline;
+}
+
+/** Whom it asks and tells: its session. */
+export interface AttachmentOwner {
   /** Requests of users may be sent. */
-  isOpen(): boolean;
+  readonly isOpen: boolean;
   /** Somebody owns, or waits to own: the session is proved instead of only being kept alive. */
-  isProving(): boolean;
+  readonly isProving: boolean;
   checkDeadlines(): void;
   /** The connection is of no use any more. */
   broken(attachment: Attachment, why: Error): void;
   /** The server refused our credentials. */
   unauthorized(error: ZooKeeperError): void;
+}
+
+/** What the handshake came to. */
+export interface Handshake {
+  readonly identity: SessionIdentity;
+  readonly readOnly: boolean;
+  /** When it was sent: it is a request that was answered, and a proof. */
+  readonly sentAt: Moment;
+  /** What it said we had seen. */
+  readonly lastZxid: number;
 }
 
 /** Of a session timeout: without a byte for so long the connection is given up. */
@@ -55,7 +69,8 @@ export class Attachment {
   readonly identity: SessionIdentity;
   readonly readOnly: boolean;
   readonly #connection: Connection;
-  readonly #context: AttachmentContext;
+  readonly #parts: AttachmentParts;
+  readonly #owner: AttachmentOwner;
   /** As of the last reply that had one. */
   lastZxid: number;
   /** The last byte from this server. */
@@ -67,34 +82,32 @@ export class Attachment {
   #flushAsked = false;
   readonly #scratch = new Writer();
 
-  /** @param shakenAt When the handshake was sent: it is a request that was answered, and a proof. */
   constructor(
     connection: Connection,
-    identity: SessionIdentity,
-    readOnly: boolean,
-    shakenAt: Moment,
-    lastZxid: number,
-    context: AttachmentContext,
+    handshake: Handshake,
+    parts: AttachmentParts,
+    owner: AttachmentOwner,
   ) {
     this.#connection = connection;
-    this.identity = identity;
-    this.readOnly = readOnly;
-    this.lastZxid = lastZxid;
-    this.#context = context;
-    this.heardAt = momentOf(context.clock);
-    this.#lastSentMs = shakenAt.monotonicMs;
-    this.#lastProofMs = shakenAt.monotonicMs;
+    this.identity = handshake.identity;
+    this.readOnly = handshake.readOnly;
+    this.lastZxid = handshake.lastZxid;
+    this.#parts = parts;
+    this.#owner = owner;
+    this.heardAt = momentOf(parts.clock);
+    this.#lastSentMs = handshake.sentAt.monotonicMs;
+    this.#lastProofMs = handshake.sentAt.monotonicMs;
     connection.handlers = {
       opened: () => {},
       handshake: () => {},
       heard: () => {
-        context.checkDeadlines();
-        this.heardAt = momentOf(context.clock);
+        owner.checkDeadlines();
+        this.heardAt = momentOf(parts.clock);
       },
       reply: (xid, zxid, err, reader) => this.#onReply(xid, zxid, err, reader),
       idle: () => this.askFlush(),
       oversized: (length) => this.#onOversized(length),
-      closed: (why) => context.broken(this, why),
+      closed: (why) => owner.broken(this, why),
     };
   }
 
@@ -104,12 +117,12 @@ export class Attachment {
 
   /** Tells the server what it must know before anything else: who we are, and what we watch. */
   restore(): void {
-    const { credentials, watches } = this.#context;
+    const { credentials, watches } = this.#parts;
     for (const credential of credentials.forNewConnection()) this.sendCredential(credential);
     for (const batch of watches.rearm(this.lastZxid)) {
       this.sendOwn(operations.setWatches, batch, (error) => {
         // Watches that are silently not there would be worse than another reconnect.
-        if (error !== undefined) this.#context.broken(this, error);
+        if (error !== undefined) this.#owner.broken(this, error);
       });
     }
     this.prove();
@@ -119,7 +132,7 @@ export class Attachment {
   askFlush(): void {
     if (this.#flushAsked) return;
     this.#flushAsked = true;
-    this.#context.clock.endOfTurn(() => this.#endOfTurn());
+    this.#parts.clock.endOfTurn(() => this.#endOfTurn());
   }
 
   /** Sends a request of the client's own: ahead of the queue, whatever is in flight. */
@@ -127,7 +140,18 @@ export class Attachment {
     const body = operations.encode(operation, args, this.#scratch);
     const never = Number.POSITIVE_INFINITY;
     const request = new Request(operation, undefined, body, undefined, never, settle);
-    this.#write(request, momentOf(this.#context.clock));
+    this.#write(request, momentOf(this.#parts.clock));
+    this.askFlush();
+  }
+
+  /** Tells the server that nobody watches a path's list any more. */
+  dropWatch(serverPath: string, watcherType: number): void {
+    const operation = operations.removeWatches;
+    const body = operations.encode(operation, { path: serverPath, watcherType }, this.#scratch);
+    const never = Number.POSITIVE_INFINITY;
+    const request = new Request(operation, undefined, body, undefined, never, ignoreOutcome);
+    // Behind the queue: a read in it may arm the watch, and must do so before this.
+    this.#parts.requests.submitOwn(request);
     this.askFlush();
   }
 
@@ -135,14 +159,14 @@ export class Attachment {
     this.#scratch.clear();
     writeAuthPacket(this.#scratch, { type: 0, scheme: credential.scheme, auth: credential.auth });
     this.#connection.write(Xid.auth, OpCode.auth, this.#scratch.written());
-    this.#context.credentials.sent(credential);
+    this.#parts.credentials.sent(credential);
     this.askFlush();
   }
 
   /** Sends a proof if one is wanted and the last is old. */
   prove(): void {
     if (!this.#proves) return;
-    if (this.#context.clock.nowMs() < this.#lastProofMs + this.#pingIntervalMs) return;
+    if (this.#parts.clock.nowMs() < this.#lastProofMs + this.#pingIntervalMs) return;
     this.sendOwn(operations.heartbeat, "/", ignoreOutcome);
     this.#lastProofMs = this.#lastSentMs;
   }
@@ -154,9 +178,9 @@ export class Attachment {
   }
 
   tick(nowMs: number): void {
-    if (leftMs(this.#context.clock, this.heardAt, this.#silenceMs) <= 0) {
+    if (leftMs(this.#parts.clock, this.heardAt, this.#silenceMs) <= 0) {
       const silence = `no byte from the server for ${Math.round(this.#silenceMs)} ms`;
-      this.#context.broken(this, new Error(silence));
+      this.#owner.broken(this, new Error(silence));
     } else if (nowMs >= this.#lastContactMs + this.#pingIntervalMs) {
       if (this.#proves) this.prove();
       else this.#ping();
@@ -164,7 +188,7 @@ export class Attachment {
   }
 
   get #proves(): boolean {
-    return this.#context.isProving() && this.#context.isOpen() && !this.readOnly;
+    return this.#owner.isProving && this.#owner.isOpen && !this.readOnly;
   }
 
   /** Proofs have a rhythm of their own; a ping is due when nothing else was sent. */
@@ -181,7 +205,7 @@ export class Attachment {
   }
 
   #ping(): void {
-    const now = momentOf(this.#context.clock);
+    const now = momentOf(this.#parts.clock);
     this.#connection.write(Xid.ping, OpCode.ping, NOTHING);
     this.#pings.push(now);
     this.#lastSentMs = now.monotonicMs;
@@ -190,15 +214,15 @@ export class Attachment {
 
   #endOfTurn(): void {
     this.#flushAsked = false;
-    this.#context.checkDeadlines();
-    if (this.#context.isOpen()) this.#writeWaiting();
+    this.#owner.checkDeadlines();
+    if (this.#owner.isOpen) this.#writeWaiting();
     this.#connection.flush();
   }
 
   #writeWaiting(): void {
-    const now = momentOf(this.#context.clock);
+    const now = momentOf(this.#parts.clock);
     while (!this.#connection.isClosed && !this.#connection.isCongested) {
-      const request = this.#context.requests.next();
+      const request = this.#parts.requests.next();
       if (request === undefined) return;
       this.#write(request, now);
       if (this.#connection.unflushedBytes >= FLUSH_MAX_BYTES) this.#connection.flush();
@@ -206,7 +230,7 @@ export class Attachment {
   }
 
   #write(request: Request, now: Moment): void {
-    this.#context.requests.sent(request, now, this.identity);
+    this.#parts.requests.sent(request, now, this.identity);
     this.#connection.write(request.xid, request.operation.type, request.body);
     this.#lastSentMs = now.monotonicMs;
   }
@@ -215,7 +239,7 @@ export class Attachment {
     switch (xid) {
       case Xid.notification: {
         const event = readWatcherEvent(reader);
-        this.#context.watches.fire(event.type, event.path ?? "", zxid);
+        this.#parts.watches.fire(event.type, event.path ?? "", zxid);
         return;
       }
       case Xid.ping: {
@@ -227,9 +251,9 @@ export class Attachment {
         this.#onAuthReply(err);
         return;
       default: {
-        const request = this.#context.requests.answered(xid);
+        const request = this.#parts.requests.answered(xid);
         if (request?.sentAt === undefined) {
-          this.#context.broken(this, new Error(`reply ${xid} is out of order`));
+          this.#owner.broken(this, new Error(`reply ${xid} is out of order`));
           return;
         }
         if (zxid > 0) this.lastZxid = zxid;
@@ -241,7 +265,7 @@ export class Attachment {
 
   /** An answer is here: it counts for the ownership deadline from when its request was sent. */
   #note(sentAt: Moment, proves: boolean): void {
-    this.#context.deadline.answered(sentAt, this.heardAt.monotonicMs, proves);
+    this.#parts.deadline.answered(sentAt, this.heardAt.monotonicMs, proves);
   }
 
   #accepted(request: Request, sentAt: Moment, reader: Reader): void {
@@ -253,13 +277,13 @@ export class Attachment {
     } catch (error) {
       if (!(error instanceof JuteError)) throw error;
       request.failLocally("MarshallingError", error);
-      this.#context.broken(this, error);
+      this.#owner.broken(this, error);
       return;
     }
     if (registration !== undefined) {
       // The znode is there: the server has put an exists watch into its list of data watches.
       const kind = registration.kind === "exists" ? "data" : registration.kind;
-      this.#context.watches.arm(registration, kind);
+      this.#parts.watches.arm(registration, kind);
     }
     request.succeed(result);
   }
@@ -269,35 +293,35 @@ export class Attachment {
     const error = errorFromWire(err, { path, operation: operation.name });
     this.#note(sentAt, operation.proves && !OWN_WORDS.has(error.code));
     if (error.code === "NoNode" && registration?.kind === "exists") {
-      this.#context.watches.arm(registration, "exists");
+      this.#parts.watches.arm(registration, "exists");
     }
     request.fail(error);
     // What is left of the session only a handshake can tell.
     const orphaned = error.code === "SessionExpired" || error.code === "SessionMoved";
-    if (orphaned) this.#context.broken(this, error);
+    if (orphaned) this.#owner.broken(this, error);
   }
 
   #onAuthReply(err: number): void {
-    const credential = this.#context.credentials.answered();
+    const credential = this.#parts.credentials.answered();
     if (credential === undefined) return;
     if (err === 0) {
       settleCredential(credential, undefined);
     } else {
       const details = { operation: "addAuth", path: credential.scheme };
-      this.#context.unauthorized(errorFromWire(err, details));
+      this.#owner.unauthorized(errorFromWire(err, details));
     }
   }
 
   /** Repeated, the request that asked for so much would break every connection. */
   #onOversized(length: number): void {
     const why = new Error(`a reply of ${length} bytes`);
-    this.#context.requests.oldestInFlight()?.failLocally("PacketTooLarge", why);
-    this.#context.broken(this, why);
+    this.#parts.requests.oldestInFlight()?.failLocally("PacketTooLarge", why);
+    this.#owner.broken(this, why);
   }
 }
 
 /** For requests that nobody waits for: their answers matter as proofs only. */
-export function ignoreOutcome(): void {}
+function ignoreOutcome(): void {}
 
 /** Refusals that a server utters without asking its leader: they prove nothing. */
 const OWN_WORDS: ReadonlySet<ZooKeeperErrorCode> = new Set<ZooKeeperErrorCode>([

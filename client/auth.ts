@@ -2,7 +2,7 @@
  * Credentials: kept for the life of a client and sent first on every connection. Answers come in
  * the order of the packets, all under one xid.
  */
-import type { ZooKeeperError } from "./errors.ts";
+import { ZooKeeperError } from "./errors.ts";
 import type { AuthInfo } from "./records.ts";
 
 export interface Credential {
@@ -20,12 +20,15 @@ export class Credentials {
   /** Sent on the present connection and not answered. */
   #unanswered: Credential[] = [];
 
-  /** Undefined: there are too many. */
+  /** Undefined: there are too many, and `settle` was told. */
   add(
     info: AuthInfo,
     settle: ((error: ZooKeeperError | undefined) => void) | undefined,
   ): Credential | undefined {
-    if (this.#known.length === CREDENTIALS_MAX) return undefined;
+    if (this.#known.length === CREDENTIALS_MAX) {
+      settle?.(new ZooKeeperError("Backpressure", { operation: "addAuth" }));
+      return undefined;
+    }
     const credential = { scheme: info.scheme, auth: Buffer.from(info.auth as string), settle };
     this.#known.push(credential);
     return credential;

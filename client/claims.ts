@@ -7,6 +7,7 @@
 import { setMaxListeners } from "node:events";
 import { ZooKeeperError, type ZooKeeperErrorCode } from "./errors.ts";
 import type { SessionIdentity } from "./identity.ts";
+import type { OwnershipDeadline } from "./ownership-deadline.ts";
 
 /**
  * When a claim (a lock, a lease, a leadership) is given up:
@@ -117,29 +118,67 @@ export class HeldClaim implements Claim {
   }
 }
 
-/** The claims of a client that are held now. */
+/** The claims of a client that are held now, and those who wait for one. */
 export class Claims {
+  readonly #deadline: OwnershipDeadline;
+  readonly #keeper: ClaimKeeper;
   readonly #held = new Set<HeldClaim>();
+  /** Those who wait for a claim, and want the session proved. */
+  #waiting = 0;
 
-  get count(): number {
-    return this.#held.size;
+  constructor(deadline: OwnershipDeadline, keeper: ClaimKeeper) {
+    this.#deadline = deadline;
+    this.#keeper = keeper;
   }
 
-  /** Whether a claim hangs on the ownership deadline. */
-  get followsDeadline(): boolean {
-    for (const claim of this.#held) if (claim.policy !== "session") return true;
-    return false;
+  /** Somebody owns, or waits to: the session is proved instead of only being kept alive. */
+  get wantProofs(): boolean {
+    return this.#waiting > 0 || this.#followDeadline;
   }
 
-  add(claim: HeldClaim): void {
+  /** When the first claim ends if nothing is proved meanwhile. */
+  get dueMs(): number {
+    return this.#followDeadline ? this.#deadline.dueMs : Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * @param identity The session that a server serves now.
+   * @throws ZooKeeperError NotHeld: there is none, it is another, or the deadline has passed.
+   */
+  hold(
+    nodePath: string,
+    identity: SessionIdentity | undefined,
+    options: HoldOptions,
+    standard: OwnershipPolicy,
+  ): HeldClaim {
+    const isOther = (options.sessionId ?? identity?.id) !== identity?.id;
+    if (identity === undefined || isOther || this.#deadline.remainingMs() <= 0) {
+      throw new ZooKeeperError("NotHeld", { path: nodePath, operation: "hold" });
+    }
+    const policy = options.ownership ?? standard;
+    const claim = new HeldClaim(nodePath, policy, identity, this.#keeper, this);
     this.#held.add(claim);
+    return claim;
+  }
+
+  /** Somebody waits for a claim, until the returned function is called. */
+  await(): () => void {
+    this.#waiting++;
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      this.#waiting--;
+    };
   }
 
   remove(claim: HeldClaim): void {
     this.#held.delete(claim);
   }
 
-  deadlinePassed(): void {
+  /** Ends what hangs on the deadline, if it has passed by the clocks now. */
+  checkDeadline(): void {
+    if (this.#held.size === 0 || this.#deadline.remainingMs() > 0) return;
     this.#end("NotHeld", (policy) => policy !== "session");
   }
 
@@ -153,6 +192,11 @@ export class Claims {
 
   closed(): void {
     this.#end("Closed", () => true);
+  }
+
+  get #followDeadline(): boolean {
+    for (const claim of this.#held) if (claim.policy !== "session") return true;
+    return false;
   }
 
   #end(why: ZooKeeperErrorCode, concerns: (policy: OwnershipPolicy) => boolean): void {

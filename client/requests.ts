@@ -19,6 +19,16 @@ export type Settle<R> = (error: ZooKeeperError | undefined, result: R | undefine
 
 export type RequestPhase = "waiting" | "sent" | "settled";
 
+/** What a caller says of a request. */
+export interface SubmitOptions {
+  /** As the caller gave it, for errors. */
+  readonly path?: string | undefined;
+  /** Default: the setting. Infinity: none. */
+  readonly timeoutMs?: number | undefined;
+  /** The watch that the request's answer arms. */
+  readonly registration?: WatchRegistration | undefined;
+}
+
 export class Request<R = unknown> {
   readonly operation: Operation<never, R>;
   /** As the caller gave it, for errors. */
@@ -161,6 +171,8 @@ export class Requests {
   /** Invariant: the number and body bytes of the requests in #waiting whose phase is "waiting". */
   #waitingCount = 0;
   #waitingBytes = 0;
+  /** Not later than the first deadline of a request. */
+  #dueMs = Number.POSITIVE_INFINITY;
   #lastXid = 0;
 
   constructor(limits: RequestLimits) {
@@ -171,10 +183,6 @@ export class Requests {
     return this.#waitingCount;
   }
 
-  get inFlightCount(): number {
-    return this.#inFlight.length;
-  }
-
   /** False, and nothing is kept, where that would exceed a limit. */
   submit(request: Request): boolean {
     const full =
@@ -182,6 +190,7 @@ export class Requests {
       this.#waitingBytes + request.body.length > this.#limits.queuedMaxBytes;
     if (full) return false;
     this.#enqueue(request);
+    this.#dueMs = Math.min(this.#dueMs, request.deadlineMs);
     return true;
   }
 
@@ -278,8 +287,14 @@ export class Requests {
     return this.#inFlight.drain().filter((request) => !request.isSettled);
   }
 
-  /** Fails with `Timeout` what is due; returns when the next one is, or Infinity. */
-  expire(nowMs: number): number {
+  /** When `tick` has something to do. */
+  get dueMs(): number {
+    return this.#dueMs;
+  }
+
+  /** Fails with `Timeout` what is due. */
+  tick(nowMs: number): void {
+    if (nowMs < this.#dueMs) return;
     let nextMs = Number.POSITIVE_INFINITY;
     const due: Request[] = [];
     for (const ring of [this.#inFlight, this.#waiting]) {
@@ -289,11 +304,11 @@ export class Requests {
         else nextMs = Math.min(nextMs, request.deadlineMs);
       }
     }
+    this.#dueMs = nextMs;
     for (const request of due) {
       if (request.phase === "waiting") this.#uncount(request);
       request.failLocally("Timeout");
     }
-    return nextMs;
   }
 
   #enqueue(request: Request): void {

@@ -12,23 +12,24 @@ import type { Address } from "../protocol/host.ts";
 import { Writer } from "../protocol/jute.ts";
 import type { ConnectResponse } from "../protocol/proto.ts";
 import { Alarm, type AlarmDuties } from "./alarm.ts";
-import { Attachment, type AttachmentContext, ignoreOutcome } from "./attachment.ts";
+import { Attachment, type AttachmentOwner, type AttachmentParts } from "./attachment.ts";
 import { Credentials } from "./auth.ts";
-import { type Claim, type ClaimKeeper, Claims, HeldClaim, type HoldOptions } from "./claims.ts";
+import { type Claim, type ClaimKeeper, Claims, type HoldOptions } from "./claims.ts";
 import type { Connection } from "./connection.ts";
 import { Connector, type ConnectorEvents, type ConnectorGoal } from "./connector.ts";
 import { ZooKeeperError } from "./errors.ts";
 import type { Hosts } from "./hosts.ts";
 import { identityOf, type SessionIdentity } from "./identity.ts";
 import { leftMs, type Moment, momentOf } from "./moments.ts";
+import type { SessionObserver } from "./observer.ts";
 import * as operations from "./operations.ts";
 import type { ClientHost } from "./options.ts";
 import { OwnershipDeadline } from "./ownership-deadline.ts";
 import { ReadWriteSearch, type ReadWriteSearchEvents } from "./read-write-search.ts";
 import type { AuthInfo } from "./records.ts";
-import { Request, Requests, type Settle } from "./requests.ts";
-import type { SessionSettings } from "./settings.ts";
-import { type ConnectionState, type LossCause, type StateEvent, States } from "./states.ts";
+import { Request, Requests, type Settle, type SubmitOptions } from "./requests.ts";
+import { type SessionSettings, shortSessionWarning } from "./settings.ts";
+import { type ConnectionState, type LossCause, States } from "./states.ts";
 import {
   type Watcher,
   Watches,
@@ -38,45 +39,26 @@ import {
   type WatchRegistration,
 } from "./watches.ts";
 
-/** Who hears of a session: the client's shell. */
-export interface SessionObserver {
-  transition(event: StateEvent): void;
-  /** `close` was called, or the credentials were refused: nothing is accepted any more. */
-  closing(): void;
-  warn(code: "session-too-short" | "event-loop-stall", message: string): void;
-  /** An error that no call can be told of. */
-  backgroundError(error: unknown, context: string): void;
-  debug(details: object, message: string): void;
-}
-
-export interface SubmitOptions {
-  /** As the caller gave it, for errors. */
-  readonly path?: string | undefined;
-  /** Default: the setting. Infinity: none. */
-  readonly timeoutMs?: number | undefined;
-  /** The watch that the request's answer arms. */
-  readonly registration?: WatchRegistration | undefined;
-}
+export type { SessionObserver } from "./observer.ts";
 
 /** Of a session timeout: a timer that is later than this means that the event loop stood still. */
 const STALL_SHARE = 1 / 10;
 
-/** With fewer ticks in a session timeout a cut-off leader may outlive the ownership deadline. */
-const SAFE_TICKS = 6;
-
-export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadWriteSearchEvents {
+export class Session
+  implements AttachmentOwner, ClaimKeeper, ConnectorEvents, ReadWriteSearchEvents, WatchKeeper
+{
   readonly #host: ClientHost;
   readonly #settings: SessionSettings;
   readonly #observer: SessionObserver;
   readonly #states: States;
   readonly #requests: Requests;
-  readonly #watches: Watches = new Watches(this);
-  readonly #claims = new Claims();
+  readonly #watches: Watches;
+  readonly #claims: Claims;
   readonly #credentials = new Credentials();
   readonly #deadline: OwnershipDeadline;
   readonly #connector: Connector;
   readonly #search: ReadWriteSearch;
-  readonly #context: AttachmentContext;
+  readonly #parts: AttachmentParts;
   readonly #alarm: Alarm;
   readonly #scratch = new Writer();
 
@@ -89,17 +71,12 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
   #heardAt: Moment;
   /** A server without a quorum was left for one that said it has one: no loss until it fails. */
   #switching = false;
-  /** Those who wait for a claim, and want the session proved. */
-  #provers = 0;
   /** The session timeout that was warned of. */
   #warnedOfMs = 0;
 
   #life: "open" | "closing" | "closed" = "open";
   #closeByMs = Number.POSITIVE_INFINITY;
   #closed: (() => void)[] = [];
-
-  /** Not later than the first deadline of a request. */
-  #requestsDueMs = Number.POSITIVE_INFINITY;
 
   constructor(
     host: ClientHost,
@@ -113,10 +90,18 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     this.#observer = observer;
     this.#states = new States((event) => observer.transition(event));
     this.#requests = new Requests(settings);
+    this.#watches = new Watches(this, this.#requests);
     this.#deadline = new OwnershipDeadline(host.clock);
+    this.#claims = new Claims(this.#deadline, this);
     this.#connector = new Connector(host, hosts, settings, this);
     this.#search = new ReadWriteSearch(host, hosts, this);
-    this.#context = this.#contextOfAttachments();
+    this.#parts = {
+      clock: host.clock,
+      requests: this.#requests,
+      watches: this.#watches,
+      credentials: this.#credentials,
+      deadline: this.#deadline,
+    };
     this.#alarm = new Alarm(host.clock, this.#duties());
     this.#heardAt = momentOf(host.clock);
     for (const info of auth) this.#credentials.add(info, undefined);
@@ -143,16 +128,9 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     return this.#identity?.timeoutMs ?? this.#settings.sessionTimeoutMs;
   }
 
-  get watchCount(): number {
-    return this.#watches.count;
-  }
-
-  get queuedCount(): number {
-    return this.#requests.waitingCount;
-  }
-
-  get inFlightCount(): number {
-    return this.#requests.inFlightCount;
+  /** Watches that are armed, and requests that wait to be sent. */
+  get counts(): { readonly watches: number; readonly queued: number } {
+    return { watches: this.#watches.count, queued: this.#requests.waitingCount };
   }
 
   // Requests.
@@ -186,7 +164,6 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     } else if (8 + body.length > this.#settings.requestMaxBytes) {
       request.failLocally("PacketTooLarge");
     } else if (this.#requests.submit(request)) {
-      this.#requestsDueMs = Math.min(this.#requestsDueMs, deadlineMs);
       this.#alarm.arm();
       this.#attached?.askFlush();
     } else {
@@ -218,21 +195,16 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
       return;
     }
     const credential = this.#credentials.add(info, settle);
-    if (credential === undefined) {
-      settle(new ZooKeeperError("Backpressure", { operation: "addAuth" }));
-    } else {
-      this.#attached?.sendCredential(credential);
-    }
+    if (credential !== undefined) this.#attached?.sendCredential(credential);
   }
 
   // Ownership.
 
   checkDeadlines(): void {
-    if (this.#claims.count > 0 && this.#deadline.remainingMs() <= 0) this.#claims.deadlinePassed();
-    const identity = this.#identity;
-    if (identity === undefined || this.#attached !== undefined) return;
-    const leftOfSessionMs = leftMs(this.#host.clock, this.#heardAt, this.#lostSpanMs(identity));
-    if (leftOfSessionMs <= 0) this.#loseSession("local-clock");
+    this.#claims.checkDeadline();
+    if (this.#identity === undefined || this.#attached !== undefined) return;
+    const left = leftMs(this.#host.clock, this.#heardAt, this.#lostSpanMs);
+    if (left <= 0) this.#loseSession("local-clock");
   }
 
   ownershipRemainingMs(): number {
@@ -242,17 +214,8 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
   /** @throws ZooKeeperError NotHeld */
   hold(nodePath: string, options: HoldOptions): Claim {
     this.checkDeadlines();
-    const identity = this.#identity;
-    const assured =
-      identity !== undefined &&
-      this.#attached !== undefined &&
-      this.#life === "open" &&
-      (options.sessionId ?? identity.id) === identity.id &&
-      this.#deadline.remainingMs() > 0;
-    if (!assured) throw new ZooKeeperError("NotHeld", { path: nodePath, operation: "hold" });
-    const policy = options.ownership ?? this.#settings.ownership;
-    const claim = new HeldClaim(nodePath, policy, identity, this, this.#claims);
-    this.#claims.add(claim);
+    const identity = this.#life === "open" ? this.#attached?.identity : undefined;
+    const claim = this.#claims.hold(nodePath, identity, options, this.#settings.ownership);
     this.#attached?.prove();
     this.#alarm.arm();
     return claim;
@@ -260,15 +223,10 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
 
   /** Proves the session until the returned function is called. */
   keepProving(): () => void {
-    this.#provers++;
+    const end = this.#claims.await();
     this.#attached?.prove();
     this.#alarm.arm();
-    let ended = false;
-    return () => {
-      if (ended) return;
-      ended = true;
-      this.#provers--;
-    };
+    return end;
   }
 
   // The life of a session.
@@ -334,7 +292,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     if (mayLive && this.#settings.reapOldSession && !old.provisional) this.#connector.reap(old);
     const failed = this.#detach();
     failed.push(...this.#requests.sessionLost());
-    if (this.#life === "closing") {
+    if (this.#life !== "open") {
       for (const request of failed) request.failLocally("Closed");
       this.#end(undefined);
       return;
@@ -365,14 +323,8 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
   found(connection: Connection, response: ConnectResponse, sentAt: Moment, lastZxid: number): void {
     const readOnly = response.readOnly === true;
     const identity = identityOf(response, readOnly && this.goal.identity === undefined);
-    const attached = new Attachment(
-      connection,
-      identity,
-      readOnly,
-      sentAt,
-      lastZxid,
-      this.#context,
-    );
+    const handshake = { identity, readOnly, sentAt, lastZxid };
+    const attached = new Attachment(connection, handshake, this.#parts, this);
     // The session of a server without a quorum ends there; users of the one before it were told.
     const replaced = this.#identity?.provisional === true && this.#states.wasReadWrite;
     if (replaced) this.#loseSession("server");
@@ -429,41 +381,26 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     this.#observer.backgroundError(error, "the ensemble provider");
   }
 
-  #warnOfShortSession(identity: SessionIdentity): void {
-    const { serverTickTimeMs } = this.#settings;
-    const isSafe = identity.timeoutMs >= SAFE_TICKS * serverTickTimeMs;
-    if (isSafe || identity.timeoutMs === this.#warnedOfMs) return;
-    this.#warnedOfMs = identity.timeoutMs;
-    this.#observer.warn(
-      "session-too-short",
-      `the session timeout of ${identity.timeoutMs} ms is below ${SAFE_TICKS} ticks of ` +
-        `${serverTickTimeMs} ms: a claim may have two owners while a leader is cut off`,
-    );
+  #warnOfShortSession({ timeoutMs }: SessionIdentity): void {
+    const warning = shortSessionWarning(timeoutMs, this.#settings.serverTickTimeMs);
+    if (warning === undefined || timeoutMs === this.#warnedOfMs) return;
+    this.#warnedOfMs = timeoutMs;
+    this.#observer.warn("session-too-short", warning);
   }
 
   // The attached server.
 
-  #contextOfAttachments(): AttachmentContext {
-    return {
-      clock: this.#host.clock,
-      requests: this.#requests,
-      watches: this.#watches,
-      credentials: this.#credentials,
-      deadline: this.#deadline,
-      isOpen: () => this.#life === "open",
-      isProving: () => this.#provers > 0 || this.#claims.followsDeadline,
-      checkDeadlines: () => this.checkDeadlines(),
-      broken: (attachment, why) => {
-        if (attachment === this.#attached) this.#drop(why);
-      },
-      unauthorized: (error) => this.#unauthorized(error),
-    };
+  get isOpen(): boolean {
+    return this.#life === "open";
   }
 
-  /** The connection is of no use any more: look for another. */
-  #drop(why: Error): void {
+  get isProving(): boolean {
+    return this.#claims.wantProofs;
+  }
+
+  broken(attached: Attachment, why: Error): void {
     this.checkDeadlines();
-    if (this.#attached === undefined) return;
+    if (this.#attached !== attached) return;
     this.#observer.debug({ error: why.message }, "detached");
     const failed = this.#detach();
     if (this.#life === "closing") {
@@ -492,7 +429,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     return this.#requests.connectionLost();
   }
 
-  #unauthorized(error: ZooKeeperError): void {
+  unauthorized(error: ZooKeeperError): void {
     this.#life = "closing";
     this.#claims.sessionLost();
     this.#observer.closing();
@@ -512,18 +449,7 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
 
   drop(serverPath: string, watcherType: number): void {
     // Without a connection there is no watch: the next one is told only of those that are left.
-    if (this.#attached === undefined || this.#life !== "open") return;
-    const operation = operations.removeWatches;
-    const body = operations.encode(operation, { path: serverPath, watcherType }, this.#scratch);
-    const never = Number.POSITIVE_INFINITY;
-    const request = new Request(operation, undefined, body, undefined, never, ignoreOutcome);
-    // Behind the queue: a read in it may arm the watch, and must do so before this.
-    this.#requests.submitOwn(request);
-    this.#attached.askFlush();
-  }
-
-  isArming(serverPath: string, list: WatchList): boolean {
-    return this.#requests.isArming(serverPath, list);
+    if (this.#life === "open") this.#attached?.dropWatch(serverPath, watcherType);
   }
 
   // Time.
@@ -542,22 +468,21 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
   }
 
   #dueMs(): number {
-    const lostMs =
-      this.#identity === undefined
-        ? Number.POSITIVE_INFINITY
-        : this.#heardAt.monotonicMs + this.#lostSpanMs(this.#identity);
+    const lostMs = this.#heardAt.monotonicMs + this.#lostSpanMs;
+    const searchingMs = this.#identity === undefined ? Number.POSITIVE_INFINITY : lostMs;
     return Math.min(
+      this.#attached?.dueMs ?? searchingMs,
+      this.#claims.dueMs,
+      this.#requests.dueMs,
       this.#connector.dueMs,
       this.#search.dueMs,
-      this.#requestsDueMs,
       this.#closeByMs,
-      this.#attached?.dueMs ?? lostMs,
-      this.#claims.followsDeadline ? this.#deadline.dueMs : Number.POSITIVE_INFINITY,
     );
   }
 
-  #lostSpanMs(identity: SessionIdentity): number {
-    return identity.timeoutMs * this.#settings.lostFactor;
+  /** After so long without a byte the session is given up. */
+  get #lostSpanMs(): number {
+    return this.timeoutMs * this.#settings.lostFactor;
   }
 
   #tick(nowMs: number): void {
@@ -568,6 +493,6 @@ export class Session implements ClaimKeeper, WatchKeeper, ConnectorEvents, ReadW
     this.#connector.tick(nowMs);
     this.#search.tick(nowMs);
     this.#attached?.tick(nowMs);
-    if (nowMs >= this.#requestsDueMs) this.#requestsDueMs = this.#requests.expire(nowMs);
+    this.#requests.tick(nowMs);
   }
 }

@@ -50,6 +50,18 @@ export function settingsOf(options: ConnectOptions): SessionSettings {
   return settings;
 }
 
+/** With fewer ticks in a session timeout a cut-off leader may outlive the ownership deadline. */
+const SAFE_TICKS = 6;
+
+/** What to say of a session timeout that is too short for the promise of the ownership deadline. */
+export function shortSessionWarning(timeoutMs: number, tickTimeMs: number): string | undefined {
+  if (timeoutMs >= SAFE_TICKS * tickTimeMs) return undefined;
+  return (
+    `the session timeout of ${timeoutMs} ms is below ${SAFE_TICKS} ticks of ${tickTimeMs} ms: ` +
+    "a claim may have two owners while a leader is cut off"
+  );
+}
+
 function refusal(problem: string): ZooKeeperError {
   return new ZooKeeperError("BadArguments", { cause: new Error(problem) });
 }

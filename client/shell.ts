@@ -23,6 +23,7 @@ import { isZooKeeperError, ZooKeeperError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { type EnsembleProvider, Hosts } from "./hosts.ts";
 import { type Transaction, TransactionBuilder } from "./multi.ts";
+import type { SessionObserver } from "./observer.ts";
 import * as operations from "./operations.ts";
 import type {
   CallOptions,
@@ -36,7 +37,7 @@ import type {
   SetOptions,
 } from "./options.ts";
 import { type Acl, type AuthInfo, openAcl, type Stat } from "./records.ts";
-import { Session, type SessionObserver } from "./session.ts";
+import { Session } from "./session.ts";
 import { type SessionSettings, settingsOf } from "./settings.ts";
 import type { ConnectionState, StateEvent } from "./states.ts";
 import {

@@ -82,7 +82,10 @@ export interface WatchKeeper {
   deliver(watcher: Watcher, outcome: WatchOutcome): void;
   /** Tells the server that nobody watches a path's list any more. */
   drop(serverPath: string, watcherType: number): void;
-  /** Whether a read is on its way that arms this list of this path. */
+}
+
+/** Knows whether a read is on its way that arms this list of this path. */
+export interface ArmingReads {
   isArming(serverPath: string, list: WatchList): boolean;
 }
 
@@ -104,9 +107,11 @@ export class Watches {
   /** Lists (`listKey`) that nobody watches, left at the server for a read that is on its way. */
   readonly #postponed = new Set<string>();
   readonly #keeper: WatchKeeper;
+  readonly #reads: ArmingReads;
 
-  constructor(keeper: WatchKeeper) {
+  constructor(keeper: WatchKeeper, reads: ArmingReads) {
     this.#keeper = keeper;
+    this.#reads = reads;
   }
 
   get count(): number {
@@ -252,7 +257,7 @@ export class Watches {
     const { serverPath } = registration;
     const list = watchList(registration.kind);
     if (this.#isWatched(serverPath, list)) return;
-    if (this.#keeper.isArming(serverPath, list)) {
+    if (this.#reads.isArming(serverPath, list)) {
       this.#postponed.add(listKey(registration));
       return;
     }

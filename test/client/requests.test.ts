@@ -129,7 +129,7 @@ test("a caller that leaves takes along what was not sent, and never what was", (
   core.run(5);
   first.leave();
   second.leave();
-  expect(core.session.queuedCount).toBe(0);
+  expect(core.session.counts.queued).toBe(0);
   replies.stat(core.server.last(OpCode.setData));
   core.run(5);
   expect(first.settled || second.settled).toBe(false);
@@ -194,7 +194,7 @@ test("the queue's count comes back to nothing, however its requests end", () => 
     expect(core.setData("/b", 100).error).toBeUndefined();
     expect(core.exists("/c", 100).error?.code).toBe("Backpressure");
     core.run(200);
-    expect(core.session.queuedCount).toBe(0);
+    expect(core.session.counts.queued).toBe(0);
   }
 });
 

@@ -59,7 +59,7 @@ test.each([
   core.server.notify(type, "/a", 77);
   core.run(5);
   expect(heard).toEqual(told === undefined ? [] : [{ type: told, path: "/a", zxid: 77n }]);
-  expect(core.session.watchCount).toBe(told === undefined ? 1 : 0);
+  expect(core.session.counts.watches).toBe(told === undefined ? 1 : 0);
 });
 
 // recipes CL-63, CL-61, Trap 26
@@ -90,7 +90,7 @@ test("exists on a missing znode waits for its creation; other reads of it regist
     core.watch(kind, "/a", (outcome) => heard.push(`${kind} ${outcome.type}`));
   }
   core.run(5);
-  expect(core.session.watchCount).toBe(1);
+  expect(core.session.counts.watches).toBe(1);
   core.server.notify(nodeCreated, "/a");
   core.server.notify(nodeDeleted, "/a");
   core.run(5);
@@ -144,7 +144,7 @@ test("after a reconnect the watches are the first thing a server is told, with w
 
 // recipes CL-60, T-CL-28
 test("fifty thousand watches are told in requests of at most 128 KiB of paths", () => {
-  const watches = new Watches({ deliver() {}, drop() {}, isArming: () => false });
+  const watches = new Watches({ deliver() {}, drop() {} }, { isArming: () => false });
   const paths = Array.from({ length: 50_000 }, (_, i) => `/${String(i).padStart(99, "0")}`);
   for (const path of paths)
     watches.arm(
@@ -207,7 +207,7 @@ test("when the session is lost each watcher is told so, once", () => {
   core.server.reset();
   core.run(1000);
   expect(heard).toEqual([{ type: "lost", path: "/a", cause: "server" }]);
-  expect(core.session.watchCount).toBe(0);
+  expect(core.session.counts.watches).toBe(0);
 });
 
 // recipes CL-61
@@ -280,7 +280,7 @@ test("a watch whose caller left before the answer is removed when it is armed", 
   core.run(5);
   expect(heard).toEqual(["cancelled"]);
   expect(removals(core)).toEqual([{ path: "/a", watcherType: WatcherType.data }]);
-  expect(core.session.watchCount).toBe(0);
+  expect(core.session.counts.watches).toBe(0);
 });
 
 // recipes CL-61
@@ -295,7 +295,7 @@ test("a read that timed out has registered nothing: what the server armed is rem
   core.server.notify(nodeDataChanged, "/a");
   core.run(5);
   expect(heard).toEqual([]);
-  expect(core.session.watchCount).toBe(0);
+  expect(core.session.counts.watches).toBe(0);
   expect(removals(core)).toEqual([{ path: "/a", watcherType: WatcherType.data }]);
 });
 
@@ -371,7 +371,7 @@ test("whatever happens, each armed watcher hears one outcome, and none is left o
       watches.forEach(({ outcome }, i) => {
         expect(heard[i]).toBe(outcome.error === undefined ? 1 : 0);
       });
-      expect(core.session.watchCount).toBe(0);
+      expect(core.session.counts.watches).toBe(0);
     }),
     { numRuns: 300 },
   );
