@@ -53,6 +53,11 @@ export interface SnapshotWriterOptions {
 const STEP_BYTES: number = 16 * 1024;
 const SLICE_BYTES: number = 128 * 1024;
 const SLICE_MS = 1.5;
+/**
+ * Synced at a time while copying goes on. A whole snapshot's bytes in one fsync at its end would keep
+ * the disk busy for as long as hundreds of megabytes take, and with it every batch of the log.
+ */
+const SYNC_BYTES: number = 4 * 1024 * 1024;
 /** Two of these, each a slice longer at most, are all that a snapshot holds of memory. */
 const BUFFER_BYTES: number = 256 * 1024;
 
@@ -135,6 +140,8 @@ class Run {
   #summed = 0;
   /** Bytes handed to the disk. */
   #position = 0;
+  /** Bytes that the disk was asked to make durable. */
+  #syncedTo = 0;
   /** Everything was copied: what is left is to write it. */
   #isCopied = false;
 
@@ -249,7 +256,18 @@ class Run {
     return true;
   }
 
+  /** A buffer counts as written once its piece is synced: copying waits for a disk that is slow. */
   readonly #written = (error: HostError | undefined): void => {
+    const isDue = this.#position - this.#syncedTo >= SYNC_BYTES && !this.#isCopied;
+    if (error !== undefined || this.#abandoned !== undefined || !isDue) {
+      this.#emptied(error);
+      return;
+    }
+    this.#syncedTo = this.#position;
+    this.#open().datasync(this.#emptied);
+  };
+
+  readonly #emptied = (error: HostError | undefined): void => {
     const emptied = this.#writing;
     assert(emptied !== undefined, "a buffer was written");
     this.#writing = undefined;

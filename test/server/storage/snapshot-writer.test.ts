@@ -77,6 +77,28 @@ test("a snapshot has its name once all of it is on disk, and the name is synced 
   expect(bench.reports).toHaveLength(1);
 });
 
+test("a large snapshot is synced while it is written, so that its last fsync is a short one", () => {
+  const bench = new Bench();
+  const big = Buffer.alloc(500_000, "x");
+  for (let znode = 0; znode < 40; znode++) addZnode(bench.tree, `/big-${znode}`, big);
+  bench.take();
+  bench.settle();
+  let unsynced = 0;
+  let most = 0;
+  let syncs = 0;
+  for (const line of bench.disk.take()) {
+    if (line.startsWith("datasync")) {
+      unsynced = 0;
+      syncs++;
+    }
+    unsynced += Number(/^write .*\+(\d+)$/.exec(line)?.[1] ?? 0);
+    most = Math.max(most, unsynced);
+  }
+  expect(syncs).toBeGreaterThan(3);
+  expect(most).toBeLessThan(6e6);
+  expect(bench.reports).toHaveLength(1);
+});
+
 // storage ST-17, ST-18, F-2, F-3
 test("the digest and lastZxid sections are always there, and tell of the moment copying ended", () => {
   const bench = new Bench(200);
