@@ -49,10 +49,9 @@ export class ContainerReaper {
   /** One deletion at a time, spread over the minute; a new search once all have gone. */
   #next(): void {
     const { checkIntervalMs, maxPerMinute } = this.#options;
-    const wasEmpty = this.#candidates.length === 0;
-    if (wasEmpty) this.#search();
+    if (this.#candidates.length === 0) this.#search();
     const path = this.#candidates.pop();
-    if (path !== undefined) this.#deleteContainer(path);
+    if (path !== undefined && this.#isStillUseless(path)) this.#deleteContainer(path);
     const waitMs = this.#candidates.length > 0 ? MINUTE_MS / maxPerMinute : checkIntervalMs;
     this.#timer = this.#clock.after(waitMs, this.#step);
   }
@@ -62,6 +61,12 @@ export class ContainerReaper {
     for (const slot of this.#tree.containers) {
       if (this.#isUseless(slot, wallMs)) this.#candidates.push(this.#tree.pathText(slot));
     }
+  }
+
+  /** Another one may have taken its place since the search, and may not have been used yet. */
+  #isStillUseless(path: string): boolean {
+    const slot = this.#tree.findText(path);
+    return this.#tree.containers.has(slot) && this.#isUseless(slot, this.#clock.wallMs());
   }
 
   #isUseless(slot: Slot, wallMs: number): boolean {

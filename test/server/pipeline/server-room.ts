@@ -254,7 +254,7 @@ export class Peer {
   }
 }
 
-const SILENT: Logger = {
+export const SILENT: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
