@@ -3,8 +3,9 @@
 
 import type { ZooKeeperError } from "../../client/errors.ts";
 import { Hosts } from "../../client/hosts.ts";
+import type { SessionObserver } from "../../client/observer.ts";
 import type { ClientHost } from "../../client/options.ts";
-import { Session, type SessionObserver } from "../../client/session.ts";
+import { Session } from "../../client/session.ts";
 import { settingsOf } from "../../client/settings.ts";
 import { type WatchRegistration, watchRegistration } from "../../client/watches.ts";
 import { EventKind, type SimHost, type SimRandom, type World } from "../../server/testing/index.ts";
