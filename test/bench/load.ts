@@ -33,7 +33,9 @@ export class LoadGenerator {
   /** @param source The path of the generator's C source. */
   constructor(source: string) {
     this.#binary = join(mkdtempSync(join(tmpdir(), "quorate-bench-load-")), "zkload");
-    const { status, stderr } = spawnSync("cc", ["-O2", "-o", this.#binary, source], { encoding: "utf8" });
+    const { status, stderr } = spawnSync("cc", ["-O2", "-o", this.#binary, source], {
+      encoding: "utf8",
+    });
     if (status !== 0) throw new Error(`the generator does not compile: ${stderr}`);
   }
 

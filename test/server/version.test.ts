@@ -7,7 +7,7 @@ test("the version is the package's", () => {
   expect(JSON.parse(readFileSync(manifest, "utf8"))).toMatchObject({ version: QUORATE_VERSION });
 });
 
-// operations 3.4/Datadog check, 3.4/go-zookeeper FLWSrvr, Trap 5
+// operations 3.4, 3.4/Datadog check, 3.4/go-zookeeper FLWSrvr, Trap 5
 test("the version line is what go-zookeeper and Datadog look for", () => {
   const line = `Zookeeper version: ${VERSION_TEXT}`;
   expect(line).toMatch(

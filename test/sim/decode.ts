@@ -1,8 +1,9 @@
-// Requests and replies as the history keeps them.
+// Requests and replies as the history keeps them: the bytes that they hold are copies, since a
+// frame's are gone when its handler returns.
 
 import { readStat } from "../../protocol/data.ts";
 import { type Reader } from "../../protocol/jute.ts";
-import { readMultiRequest, readMultiResponse } from "../../protocol/multi.ts";
+import { type MultiOp, readMultiRequest, readMultiResponse } from "../../protocol/multi.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import {
   readAuthPacket,
@@ -28,15 +29,15 @@ export function decodeRequest(reader: Reader, type: number): Op {
     case OpCode.create:
     case OpCode.create2:
     case OpCode.createContainer:
-      return { type, request: readCreateRequest(reader) };
+      return { type, request: withCopy(readCreateRequest(reader)) };
     case OpCode.delete:
       return { type, request: readVersionedRequest(reader) };
     case OpCode.setData:
-      return { type, request: readSetDataRequest(reader) };
+      return { type, request: withCopy(readSetDataRequest(reader)) };
     case OpCode.setACL:
       return { type, request: readSetACLRequest(reader) };
     case OpCode.multi:
-      return { type, ops: readMultiRequest(reader) };
+      return { type, ops: readMultiRequest(reader).map(copiedPart) };
     case OpCode.exists:
     case OpCode.getData:
     case OpCode.getChildren:
@@ -50,8 +51,10 @@ export function decodeRequest(reader: Reader, type: number): Op {
     case OpCode.removeWatches:
     case OpCode.checkWatches:
       return { type, request: readWatcherRequest(reader) };
-    case OpCode.auth:
-      return { type, request: readAuthPacket(reader) };
+    case OpCode.auth: {
+      const { scheme, auth, ...packet } = readAuthPacket(reader);
+      return { type, request: { ...packet, scheme, auth: copied(auth) } };
+    }
     case OpCode.ping:
     case OpCode.closeSession:
       return { type };
@@ -75,7 +78,7 @@ export function decodeResult(reader: Reader, op: Op): Result {
     case OpCode.setACL:
       return { stat: readStat(reader) };
     case OpCode.getData:
-      return readGetDataResponse(reader);
+      return withCopy(readGetDataResponse(reader));
     case OpCode.getChildren:
       return { children: readGetChildrenResponse(reader).children ?? [] };
     case OpCode.getChildren2: {
@@ -90,5 +93,25 @@ export function decodeResult(reader: Reader, op: Op): Result {
       return { results: readMultiResponse(reader) };
     default:
       return {};
+  }
+}
+
+function copied(bytes: Buffer | null): Buffer | null {
+  return bytes === null ? null : Buffer.from(bytes);
+}
+
+function withCopy<T extends { readonly data: Buffer | null }>(record: T): T {
+  return { ...record, data: copied(record.data) };
+}
+
+function copiedPart(op: MultiOp): MultiOp {
+  switch (op.type) {
+    case OpCode.delete:
+    case OpCode.check:
+      return op;
+    case OpCode.setData:
+      return { type: op.type, request: withCopy(op.request) };
+    default:
+      return { type: op.type, request: withCopy(op.request) };
   }
 }

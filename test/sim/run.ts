@@ -18,11 +18,11 @@ const FAULTS_OVER_US = 53 * SECOND_US;
 const PATIENCE_US = 40 * SECOND_US;
 const SERVER = "10.0.0.1";
 /** How many seeds have a tree that takes several slices of a snapshot, and what makes it so. */
-const BALLAST_SHARE = 0.2;
-const BALLAST_ZNODES = 40;
+const BALLAST_SHARE = 0.15;
+const BALLAST_ZNODES = 30;
 /** Between two calls of any client, bursts aside. */
-const CALL_EVERY_MIN_US = 260_000;
-const CALL_EVERY_MAX_US = 320_000;
+const CALL_EVERY_MIN_US = 290_000;
+const CALL_EVERY_MAX_US = 350_000;
 
 /** The size that a seed must have (docs/simulator.md). */
 const OPERATIONS_MIN = 300;

@@ -226,7 +226,7 @@ class ClientEnd implements End {
       this.#helloSent = true;
       return;
     }
-    const reader = this.#reader.reset(Buffer.from(bytes.subarray(start, end)));
+    const reader = this.#reader.reset(bytes, start, end);
     const { xid, type } = readRequestHeader(reader);
     const sent: Sent = {
       kind: "sent",
@@ -239,7 +239,7 @@ class ClientEnd implements End {
 
   #got(bytes: Buffer, start: number, end: number): void {
     if (this.#refused) return;
-    const reader = this.#reader.reset(Buffer.from(bytes.subarray(start, end)));
+    const reader = this.#reader.reset(bytes, start, end);
     if (this.#connection === undefined) {
       this.#shakeHands(reader);
       return;

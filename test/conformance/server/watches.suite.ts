@@ -54,7 +54,7 @@ export function watchesSuite(peer: () => Peer): void {
       client.drop();
     });
 
-    // client-protocol 4/notification #2, 8, Trap 10
+    // client-protocol 4/notification, 4/notification #2, 8, Trap 10
     test("is told with the zxid of the change", async () => {
       const path = freshPath();
       const client = await RawClient.open(port());
