@@ -41,11 +41,10 @@ const SECTOR_BYTES = 512;
 const BEHIND_HOLE_MAX_BYTES: number = 2 * BATCH_MAX_BYTES;
 /** Zeros within a last record that are taken for a hole: no header has as many side by side. */
 const HOLE_MIN_BYTES = 20;
-/**
- * The first four bytes of a record are always 0. Zeros up to the next sector tell of a lost sector
- * only if there are more.
- */
-const LOST_HEAD_MIN_BYTES = 5;
+/** The first bytes of every record, which are 0: a lost sector may end behind them. */
+const RECORD_ZEROS_BYTES = 4;
+/** Zeros up to the next sector tell of a lost sector only if there are more than those. */
+const LOST_HEAD_MIN_BYTES: number = RECORD_ZEROS_BYTES + 1;
 const READ_BYTES: number = 128 * 1024;
 
 /** The whole of the shortest record. */
@@ -83,7 +82,7 @@ export function judgeTail(file: DiskFile, offset: number, lastZxid: Zxid): LogEn
   if (defect === "length 0" && tail.length <= 8) return { kind: "clean" };
 
   const next = tail.findRecord(lastZxid);
-  const badEnd = next >= 0 ? next : tail.length;
+  const badEnd = next >= 0 ? next + RECORD_ZEROS_BYTES : tail.length;
   if (tail.length <= BEHIND_HOLE_MAX_BYTES && tail.hasLostSector(badEnd)) {
     return { kind: "torn", offset, reason: `${defect}, where a sector was never written` };
   }
