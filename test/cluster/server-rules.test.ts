@@ -12,4 +12,4 @@ const server = await QuorateServer.start({
 });
 afterAll(() => server.stop());
 
-serverSuites(() => ({ name: "quorate", port: server.port }));
+serverSuites({ name: "quorate", port: server.port });

@@ -11,4 +11,4 @@ const server = await ApacheServer.start({
 });
 afterAll(() => server.stop());
 
-serverSuites(() => ({ name: "apache 3.8.0", port: server.port }));
+serverSuites({ name: "apache 3.8.0", port: server.port });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { ACL } from "../../../protocol/data.ts";
 import { OpCode } from "../../../protocol/opcodes.ts";
 import { ANYONE, acl as aclIn, RawClient, stat } from "../../tools/raw-client.ts";
-import { freshPath, type Peer } from "./peer.ts";
+import { freshPath, type Peer, testOurs } from "./peer.ts";
 
 const READ = 1;
 const WRITE = 2;
@@ -20,8 +20,8 @@ function entry(perms: number, scheme: string, id: string): ACL {
 const OWNER: readonly ACL[] = [entry(31, "digest", U)];
 
 /** Who may do what, and who is who. */
-export function aclSuite(peer: () => Peer): void {
-  const port = (): number => peer().port;
+export function aclSuite(peer: Peer): void {
+  const port = (): number => peer.port;
 
   async function openAs(credentials: string): Promise<RawClient> {
     const client = await RawClient.open(port());
@@ -39,8 +39,7 @@ export function aclSuite(peer: () => Peer): void {
     });
 
     // client-protocol 4/auth / SASL reply, Trap 6
-    test("are answered in order behind pending writes", async (context) => {
-      if (peer().name !== "quorate") return context.skip();
+    testOurs(peer, "are answered in order behind pending writes", async () => {
       const path = freshPath();
       const client = await RawClient.open(port());
       const created = client.sendCreate(path);
@@ -174,7 +173,7 @@ export function aclSuite(peer: () => Peer): void {
       await owner.create(path, { acl: OWNER });
       const stranger = await RawClient.open(port());
       // Debian's 3.8.0 has the same fix as 3.8.4 or not: 3.9 is what binds.
-      if (peer().name === "quorate") expect((await stranger.exists(path)).err).toBe(-102);
+      if (peer.name === "quorate") expect((await stranger.exists(path)).err).toBe(-102);
       expect((await owner.exists(path)).err).toBe(0);
       owner.drop();
       stranger.drop();
@@ -240,22 +239,25 @@ export function aclSuite(peer: () => Peer): void {
     });
 
     // server-semantics 6.6, Trap 20
-    test("decides who is told of a change, and the watch is used up all the same", async (context) => {
-      if (peer().name !== "quorate") return context.skip();
-      const path = freshPath();
-      const owner = await openAs("u:p");
-      await owner.create(path);
-      const stranger = await RawClient.open(port());
-      await stranger.getData(path, true);
-      await owner.setACL(path, OWNER);
-      await owner.set(path, null);
-      await owner.setACL(path, ANYONE);
-      await owner.set(path, null);
-      await stranger.ping();
-      expect(stranger.events).toEqual([]);
-      owner.drop();
-      stranger.drop();
-    });
+    testOurs(
+      peer,
+      "decides who is told of a change, and the watch is used up all the same",
+      async () => {
+        const path = freshPath();
+        const owner = await openAs("u:p");
+        await owner.create(path);
+        const stranger = await RawClient.open(port());
+        await stranger.getData(path, true);
+        await owner.setACL(path, OWNER);
+        await owner.set(path, null);
+        await owner.setACL(path, ANYONE);
+        await owner.set(path, null);
+        await stranger.ping();
+        expect(stranger.events).toEqual([]);
+        owner.drop();
+        stranger.drop();
+      },
+    );
 
     // server-semantics 7.3
     test("is asked of each operation of a multi", async () => {

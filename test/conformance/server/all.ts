@@ -7,7 +7,7 @@ import type { Peer } from "./peer.ts";
 import { watchesSuite } from "./watches.suite.ts";
 
 /** Everything that a server on the client port is held to, ours and Apache's alike. */
-export function serverSuites(peer: () => Peer): void {
+export function serverSuites(peer: Peer): void {
   handshakeSuite(peer);
   orderSuite(peer);
   operationsSuite(peer);

@@ -27,8 +27,8 @@ function codes(results: readonly MultiResult[]): number[] {
 }
 
 /** Several operations as one. */
-export function multiSuite(peer: () => Peer): void {
-  const port = (): number => peer().port;
+export function multiSuite(peer: Peer): void {
+  const port = (): number => peer.port;
 
   describe("a multi", () => {
     // client-protocol 6/14 multi, 7/all succeed, 7/1, 7/2, 7/5, 7/13, server-semantics 3.5
@@ -69,7 +69,7 @@ export function multiSuite(peer: () => Peer): void {
       ]);
       expect(results[1]).toMatchObject({ type: OpCode.create2, stat: { ownerHigh: 0 } });
       // Differs from 3.8.0, which answers create2 as a plain create (docs/compatibility.md).
-      const type = peer().name === "quorate" ? OpCode.create2 : OpCode.create;
+      const type = peer.name === "quorate" ? OpCode.create2 : OpCode.create;
       expect(results[0]?.type).toBe(type);
       client.drop();
     });
@@ -188,7 +188,7 @@ export function multiSuite(peer: () => Peer): void {
       expect(watcher.events).toEqual([]);
       const { reply } = await client.multi([create(`${path}/a`), set(path), remove(`${path}/a`)]);
       await watcher.ping();
-      const zxid = peer().name === "quorate" ? reply.zxid : -1;
+      const zxid = peer.name === "quorate" ? reply.zxid : -1;
       expect(watcher.events).toEqual([
         { type: 1, path: `${path}/a`, zxid },
         { type: 4, path, zxid },

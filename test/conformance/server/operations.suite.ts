@@ -4,8 +4,8 @@ import { children, data, path as pathIn, RawClient, stat } from "../../tools/raw
 import { freshPath, type Peer } from "./peer.ts";
 
 /** What single operations check, in which order, and what they leave in Stats. */
-export function operationsSuite(peer: () => Peer): void {
-  const port = (): number => peer().port;
+export function operationsSuite(peer: Peer): void {
+  const port = (): number => peer.port;
 
   describe("a fresh tree", () => {
     // server-semantics 1.2, 1.2//, 1.2//zookeeper, 1.2//zookeeper/quota, 1.2//zookeeper/config, Trap 3
@@ -187,7 +187,7 @@ export function operationsSuite(peer: () => Peer): void {
       expect(stat(made)).toMatchObject({ ownerHigh: 0, ownerLow: 0 });
       expect((await client.create(`${path}/e`, { flags: 1 })).err).toBe(0);
       expect((await client.create(`${path}-plain`, { flags: 4 })).err).toBe(0);
-      if (peer().name === "quorate") {
+      if (peer.name === "quorate") {
         // Differs from ZooKeeper, where any flag makes a container.
         const odd = { flags: 0, type: OpCode.createContainer };
         expect((await client.create(`${path}-odd`, odd)).err).toBe(-8);

@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import type { Writer } from "../../../protocol/jute.ts";
 import { OpCode, Xid } from "../../../protocol/opcodes.ts";
 import { data, path as pathIn, RawClient } from "../../tools/raw-client.ts";
-import { freshPath, type Peer } from "./peer.ts";
+import { freshPath, type Peer, testOurs } from "./peer.ts";
 
 /** Headers, zxids and the order of replies. */
-export function orderSuite(peer: () => Peer): void {
-  const port = (): number => peer().port;
+export function orderSuite(peer: Peer): void {
+  const port = (): number => peer.port;
 
   describe("replies", () => {
     // client-protocol 4/ordinary reply, 4/> 0; server-semantics 3.6/4, 3.6/5, 8/own writes, 8/reads; storage WP-3
@@ -101,8 +101,7 @@ export function orderSuite(peer: () => Peer): void {
     });
 
     // client-protocol 6/20 deleteContainer, 6/-10 createSession, Trap 23
-    test("to operations of servers among themselves say the same", async (context) => {
-      if (peer().name !== "quorate") return context.skip();
+    testOurs(peer, "to operations of servers among themselves say the same", async () => {
       for (const type of [OpCode.deleteContainer, OpCode.createSession, OpCode.check]) {
         const client = await RawClient.open(port());
         expect((await client.call(type)).err).toBe(-6);

@@ -1,9 +1,16 @@
 // What the suites of this folder need of a server: ours or Apache's, in a process of its own.
 
+import { test } from "vitest";
+
 /** Where the two differ on purpose (docs/compatibility.md), a test asks which it talks to. */
 export interface Peer {
   readonly name: "quorate" | "apache 3.8.0";
   readonly port: number;
+}
+
+/** A test of what Apache 3.8.0 does not do, or not always. */
+export function testOurs(peer: Peer, name: string, body: () => Promise<void>): void {
+  if (peer.name === "quorate") test(name, body);
 }
 
 /** Milliseconds of the servers' tick: sessions last from two of them to twenty. */

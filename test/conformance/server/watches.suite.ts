@@ -11,8 +11,8 @@ const CHILDREN_CHANGED = 4;
 const NONE = { dataWatches: [], existWatches: [], childWatches: [] };
 
 /** What is told to whom, once, and in which place. */
-export function watchesSuite(peer: () => Peer): void {
-  const port = (): number => peer().port;
+export function watchesSuite(peer: Peer): void {
+  const port = (): number => peer.port;
 
   describe("a watch", () => {
     // client-protocol 8.1/exists watch = 1, Trap 12, 8.2/P created
@@ -61,7 +61,7 @@ export function watchesSuite(peer: () => Peer): void {
       await client.exists(path, true);
       const { zxid } = await client.create(path);
       // Differs from 3.8, which sends -1.
-      expect(client.events[0]?.zxid).toBe(peer().name === "quorate" ? zxid : -1);
+      expect(client.events[0]?.zxid).toBe(peer.name === "quorate" ? zxid : -1);
       client.drop();
     });
 
@@ -252,7 +252,7 @@ export function watchesSuite(peer: () => Peer): void {
       for (const kind of [0, 6, -1]) {
         expect((await client.watcher(OpCode.removeWatches, "/", kind)).err).toBe(-5);
       }
-      if (peer().name === "quorate") {
+      if (peer.name === "quorate") {
         expect((await client.watcher(OpCode.checkWatches, "/", WatcherType.persistent)).err).toBe(
           -121,
         );
