@@ -14,6 +14,8 @@ const [dataDir = "data"] = process.argv.slice(2);
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 const config = { ...defaultConfig(dataDir, 0, TICK_MS), maxClientConnections: 0 };
+/** Servers take snapshots of their own too. */
+let isAsked = false;
 const server = new Server(nodeHost(), config, quiet, {
   ready: (port) => console.log(String(port)),
   stopped: () => process.exit(0),
@@ -22,12 +24,15 @@ const server = new Server(nodeHost(), config, quiet, {
     process.exit(exitCode);
   },
   snapshotTaken: (report) => {
+    if (!isAsked) return;
+    isAsked = false;
     delays.disable();
     // The monitor's own timer period is not a delay.
     console.log(JSON.stringify({ delayMs: delays.max / NS_PER_MS - RESOLUTION_MS, ...report }));
   },
 });
 createInterface({ input: process.stdin }).on("line", () => {
+  isAsked = true;
   delays.reset();
   delays.enable();
   server.takeSnapshot();

@@ -15,7 +15,7 @@ export interface SnapshotFigures {
   readonly txnsDuring: number;
 }
 
-const LEAD_MS = 4000;
+const LEAD_MS = 3000;
 
 export async function measureSnapshotDelays(
   load: LoadGenerator,
