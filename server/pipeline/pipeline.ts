@@ -22,7 +22,7 @@ import { Prep, type PrepOptions, type TxnSink } from "./prep.ts";
 import { Reads } from "./reads.ts";
 import { Replies } from "./replies.ts";
 import type { Requester } from "./requester.ts";
-import type { PipelineStats } from "./stats.ts";
+import type { Adding, PipelineStats } from "./stats.ts";
 
 export interface PipelineOptions extends PrepOptions {
   readonly minSessionTimeoutMs: number;
@@ -47,10 +47,6 @@ export interface DurableBatch {
   readonly end: number;
   readonly zxid: Zxid;
   next(): boolean;
-}
-
-interface Adding {
-  add(value: number): void;
 }
 
 /** Requests that change nothing. What is in neither list is unknown, and the last that is read. */
