@@ -3,6 +3,8 @@
  * packet; `ip` is known from the socket; every other scheme is refused.
  */
 import { createHash } from "node:crypto";
+import { addressText, parseAddress } from "../../protocol/ip-network.ts";
+import type { AuthId } from "../pipeline/requester.ts";
 
 export interface AuthSettings {
   readonly superDigest: string | undefined;
@@ -11,9 +13,14 @@ export interface AuthSettings {
   readonly digestAlgorithm: string;
 }
 
-export interface ProvenId {
-  readonly scheme: string;
-  readonly id: string;
+/** What is known of everyone who connects. An address that is none names somebody all the same. */
+export function addressId(remoteAddress: string): AuthId {
+  const address = parseAddress(remoteAddress);
+  return {
+    scheme: "ip",
+    id: address === undefined ? remoteAddress : addressText(address),
+    address,
+  };
 }
 
 /** The ids that the packet adds to its connection, or undefined: refused. */
@@ -21,12 +28,12 @@ export function authenticate(
   scheme: string | null,
   payload: Buffer | null,
   settings: AuthSettings,
-): ProvenId[] | undefined {
+): AuthId[] | undefined {
   if (scheme === "ip") return [];
   if (scheme !== "digest" || payload === null || !settings.digestAuthEnabled) return undefined;
   const id = digestId(payload.toString("utf8"), settings.digestAlgorithm);
-  const ids: ProvenId[] = [{ scheme: "digest", id }];
-  if (id === settings.superDigest) ids.push({ scheme: "super", id: "" });
+  const ids: AuthId[] = [{ scheme: "digest", id, address: undefined }];
+  if (id === settings.superDigest) ids.push({ scheme: "super", id: "", address: undefined });
   return ids;
 }
 

@@ -25,7 +25,7 @@ import type { AuthId, Requester } from "../pipeline/requester.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { Expiring } from "../session/expiry.ts";
 import type { Session } from "../session/sessions.ts";
-import { type AuthSettings, authenticate } from "./auth.ts";
+import { type AuthSettings, addressId, authenticate } from "./auth.ts";
 
 /** What its port does for a connection. */
 export interface ConnectionContext {
@@ -104,7 +104,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.waiting = waiting;
     this.#context = context;
     this.isProbe = isProbe;
-    this.authIds = [{ scheme: "ip", id: link.remoteAddress }];
+    this.authIds = [addressId(link.remoteAddress)];
     this.#reader = new Reader(context.maxBufferBytes * 2);
     this.#splitter = new FrameSplitter(
       context.maxBufferBytes,

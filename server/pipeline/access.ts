@@ -3,46 +3,63 @@
  * (server-semantics 7.2, 7.3).
  */
 import type { ACL } from "../../protocol/data.ts";
+import { isWithin } from "../../protocol/ip-network.ts";
 import { Perm } from "../../protocol/opcodes.ts";
+import { type AccessEntry, type AccessList, accessEntry } from "../tree/access-entry.ts";
+import { OPEN_ACL } from "./operation.ts";
 import type { AuthId } from "./requester.ts";
 
 /** Schemes whose ids stand for a proven user: what `auth` expands to. */
 const AUTHENTICATED_SCHEMES: ReadonlySet<string> = new Set(["digest", "sasl", "x509"]);
 
 /** Whether a connection with these ids may do what any of the wanted permission bits allows. */
-export function permits(acl: readonly ACL[], ids: readonly AuthId[], wanted: number): boolean {
+export function permits(acl: AccessList, ids: readonly AuthId[], wanted: number): boolean {
   if (acl.length === 0) return true;
-  for (const { perms, id } of acl) {
-    if ((perms & wanted) === 0) continue;
-    if (id.scheme === "world" && id.id === "anyone") return true;
-    for (const own of ids) if (own.scheme === id.scheme && own.id === id.id) return true;
+  for (const entry of acl) {
+    if ((entry.perms & wanted) === 0) continue;
+    if (isWorldAnyone(entry)) return true;
+    for (const own of ids) if (names(entry, own)) return true;
   }
   return ids.some((own) => own.scheme === "super");
+}
+
+/** Whether an entry is about who this is. */
+function names({ id, network }: AccessEntry, own: AuthId): boolean {
+  if (id.scheme !== own.scheme) return false;
+  if (id.scheme !== "ip") return id.id === own.id;
+  return network !== undefined && own.address !== undefined && isWithin(network, own.address);
 }
 
 /** The list as it is stored, or undefined: InvalidACL. */
 export function fixUpAcl(
   acl: readonly ACL[] | null,
   ids: readonly AuthId[],
-): readonly ACL[] | undefined {
+): AccessList | undefined {
   if (acl === null || acl.length === 0) return undefined;
-  const only = acl[0];
-  if (acl.length === 1 && only !== undefined && isWorldAnyone(only)) return acl;
-  const fixed: ACL[] = [];
-  for (const entry of withoutDuplicates(acl)) {
-    const { scheme, id } = entry.id;
-    if (scheme === null || id === null) return undefined;
-    if (scheme === "auth") {
+  if (acl === OPEN_ACL) return OPEN_ACL;
+  const fixed: AccessEntry[] = [];
+  for (const { perms, id } of withoutDuplicates(acl)) {
+    if (id.scheme === "auth" && id.id !== null) {
       const own = ids.filter((one) => AUTHENTICATED_SCHEMES.has(one.scheme));
       if (own.length === 0) return undefined;
-      for (const one of own) fixed.push({ perms: entry.perms, id: one });
-    } else if (isWorldAnyone(entry) || (scheme === "digest" && isDigestId(id))) {
-      fixed.push(entry);
-    } else {
-      return undefined;
+      for (const one of own) {
+        fixed.push({ perms, id: { scheme: one.scheme, id: one.id }, network: undefined });
+      }
+      continue;
     }
+    const entry = accessEntry({ perms, id });
+    if (!canBeSomebody(entry)) return undefined;
+    fixed.push(entry);
   }
   return fixed;
+}
+
+/** Whether there may be someone whom an entry means. */
+function canBeSomebody(entry: AccessEntry): boolean {
+  const { scheme, id } = entry.id;
+  if (scheme === null || id === null) return false;
+  if (scheme === "ip") return entry.network !== undefined;
+  return isWorldAnyone(entry) || (scheme === "digest" && isDigestId(id));
 }
 
 /** The list as someone without ADMIN sees it: the hash of each digest entry is hidden. */
@@ -71,14 +88,14 @@ function isDigestId(id: string): boolean {
   return parts.length === 2;
 }
 
+/** In the order of their first ones. A frame holds too many entries to compare each with each. */
 function withoutDuplicates(acl: readonly ACL[]): readonly ACL[] {
-  return acl.filter(
-    (entry, at) =>
-      acl.findIndex(
-        (other) =>
-          other.perms === entry.perms &&
-          other.id.scheme === entry.id.scheme &&
-          other.id.id === entry.id.id,
-      ) === at,
-  );
+  if (acl.length === 1) return acl;
+  const seen = new Set<string>();
+  return acl.filter(({ perms, id }) => {
+    const text = JSON.stringify([perms, id.scheme, id.id]);
+    if (seen.has(text)) return false;
+    seen.add(text);
+    return true;
+  });
 }

@@ -5,9 +5,10 @@
 import { type ACL, readACLs } from "../../protocol/data.ts";
 import type { Reader } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
+import { type AccessList, WORLD_ANYONE_ALL } from "../tree/access-entry.ts";
 
 /** World may do anything: what nearly every request asks for, so it is recognised by its bytes. */
-export const OPEN_ACL: readonly ACL[] = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
+export const OPEN_ACL: AccessList = WORLD_ANYONE_ALL;
 
 export const OPEN_ACL_BYTES: Buffer = Buffer.from(
   "000000010000001f00000005776f726c6400000006616e796f6e65",

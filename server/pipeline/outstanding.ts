@@ -7,8 +7,8 @@
  * changed it last has been applied: the tree then says the same.
  */
 import { assert } from "../../protocol/assert.ts";
-import type { ACL } from "../../protocol/data.ts";
 import { wordsHex, type Zxid } from "../../protocol/zxid.ts";
+import type { AccessList } from "../tree/access-entry.ts";
 import type { DataTree } from "../tree/data-tree.ts";
 import { statCrc } from "../tree/digest.ts";
 
@@ -31,7 +31,7 @@ export class Change {
   ownerHigh = 0;
   ownerLow = 0;
   childCount = 0;
-  acl: readonly ACL[] = [];
+  acl: AccessList = [];
   /** CRC-32 state over path and data. */
   contentCrc = 0;
   /** Its part of the tree's digest; 0 where it has none. */

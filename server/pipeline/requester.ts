@@ -1,3 +1,4 @@
+import type { IpAddress } from "../../protocol/ip-network.ts";
 import type { Writer } from "../../protocol/jute.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import type { Session, SessionHolder } from "../session/sessions.ts";
@@ -8,6 +9,8 @@ import type { WaitingFrames } from "./waiting.ts";
 export interface AuthId {
   readonly scheme: string;
   readonly id: string;
+  /** What the id of scheme `ip` says; undefined for others. */
+  readonly address: IpAddress | undefined;
 }
 
 /** A client's connection as the pipeline knows it: where a request came from and its reply goes. */

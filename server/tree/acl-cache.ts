@@ -7,8 +7,9 @@
  * later (storage F-6).
  */
 import { assert } from "../../protocol/assert.ts";
-import { type ACL, readACLs } from "../../protocol/data.ts";
+import { readACLs } from "../../protocol/data.ts";
 import { Reader, type Writer } from "../../protocol/jute.ts";
+import { type AccessList, accessEntry, WORLD_ANYONE_ALL } from "./access-entry.ts";
 import { equalBytes } from "./bytes.ts";
 import type { NameHash } from "./name-hash.ts";
 
@@ -18,17 +19,16 @@ export type AclHandle = number;
 /** World may do anything. Not in the snapshot's list of lists; znodes of clients never have it. */
 export const OPEN_HANDLE: AclHandle = 0;
 const OPEN_FILE_ID = -1;
-const OPEN_ACL: readonly ACL[] = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
 
 /** Stands for a list that a snapshot names and does not hold: nobody may do anything. */
-const UNKNOWN_ACL: readonly ACL[] = [{ perms: 0, id: { scheme: "world", id: "anyone" } }];
+const UNKNOWN_ACL: AccessList = [accessEntry({ perms: 0, id: { scheme: "world", id: "anyone" } })];
 
 const NO_BYTES = Buffer.alloc(0);
 
 interface Entry {
   readonly handle: AclHandle;
   readonly fileId: number;
-  readonly acl: readonly ACL[];
+  readonly acl: AccessList;
   /** As on the wire, from the count on; empty for the open list and for unknown ones. */
   readonly bytes: Buffer;
   readonly hash: number;
@@ -54,7 +54,7 @@ export class AclCache {
   constructor(hash: NameHash) {
     this.#hash = hash;
     // One reference of its own, so that it is never dropped.
-    this.#add(OPEN_FILE_ID, OPEN_ACL, NO_BYTES, 0).references = 1;
+    this.#add(OPEN_FILE_ID, WORLD_ANYONE_ALL, NO_BYTES, 0).references = 1;
   }
 
   /** Distinct lists that clients gave. */
@@ -62,7 +62,7 @@ export class AclCache {
     return this.#entries.length - this.#freeHandles.length - 1;
   }
 
-  get(handle: AclHandle): readonly ACL[] {
+  get(handle: AclHandle): AccessList {
     return this.#entry(handle).acl;
   }
 
@@ -142,11 +142,11 @@ export class AclCache {
   }
 
   /** A null vector is as good as an empty one. */
-  #parse(bytes: Buffer): readonly ACL[] {
-    return readACLs(this.#reader.reset(bytes)) ?? [];
+  #parse(bytes: Buffer): AccessList {
+    return (readACLs(this.#reader.reset(bytes)) ?? []).map(accessEntry);
   }
 
-  #add(fileId: number, acl: readonly ACL[], bytes: Buffer, hash: number): Entry {
+  #add(fileId: number, acl: AccessList, bytes: Buffer, hash: number): Entry {
     const handle = this.#freeHandles.pop() ?? this.#entries.length;
     const next = bytes.length > 0 ? this.#byHash.get(hash) : undefined;
     const entry: Entry = { handle, fileId, acl, bytes, hash, references: 0, next };

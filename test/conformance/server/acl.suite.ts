@@ -109,6 +109,79 @@ export function aclSuite(peer: Peer): void {
       client.drop();
     });
 
+    // server-semantics 7.2/ip : a or a/n
+    test("of scheme ip names an IPv4 address or a network of them", async () => {
+      const client = await RawClient.open(port());
+      for (const [id, err] of [
+        ["10.0.0.1", 0],
+        ["10.0.0.0/8", 0],
+        ["10.0.0.1/0", 0],
+        ["10.0.0.1/32", 0],
+        ["010.0.0.01", 0],
+        ["10.0.0.1/33", -114],
+        ["10.0.0.1/-1", -114],
+        ["10.0.0.1/", -114],
+        ["10.0.0.1/8/8", -114],
+        ["10.0.0.1/x", -114],
+        ["10.0.0", -114],
+        ["10.0.0.256", -114],
+        ["10.0.0.1.", -114],
+        ["localhost", -114],
+        ["", -114],
+      ] as const) {
+        const reply = await client.create(freshPath(), { acl: [entry(31, "ip", id)] });
+        expect(reply.err, id).toBe(err);
+      }
+      client.drop();
+    });
+
+    // server-semantics 7.3/ip
+    test("of scheme ip lets in who comes from there", async () => {
+      const client = await RawClient.open(port());
+      for (const [id, err] of [
+        ["127.0.0.1", 0],
+        ["127.0.0.1/32", 0],
+        ["127.200.0.0/8", 0],
+        ["0.0.0.0/0", 0],
+        ["127.0.0.2", -102],
+        ["127.0.0.2/31", -102],
+        ["128.0.0.0/8", -102],
+      ] as const) {
+        const path = freshPath();
+        expect((await client.create(path, { acl: [entry(31, "ip", id)] })).err).toBe(0);
+        expect((await client.getData(path)).err, id).toBe(err);
+        expect((await client.set(path, null)).err, id).toBe(err);
+        const shown = await client.getACL(path);
+        expect(shown.err, id).toBe(err);
+        if (err === 0) expect(aclIn(shown)).toEqual([entry(31, "ip", id)]);
+      }
+      client.drop();
+    });
+
+    // server-semantics 7.2/ip : a or a/n, 7.3/ip; operations 7.4
+    testOurs(peer, "of scheme ip names IPv6 too, and neither family means the other", async () => {
+      const client = await RawClient.open(port());
+      for (const [id, created, read] of [
+        ["::ffff:127.0.0.1", 0, 0],
+        ["::ffff:127.0.0.0/8", 0, 0],
+        ["::ffff:7f00:1", 0, 0],
+        ["fd00::/8", 0, -102],
+        ["::/0", 0, -102],
+        ["0:0:0:0:0:0:0:1/128", 0, -102],
+        ["::ffff:127.0.0.1/33", -114, -101],
+        ["fd00::/129", -114, -101],
+        ["fe80::1%eth0", -114, -101],
+        ["1::2::3", -114, -101],
+        [":", -114, -101],
+      ] as const) {
+        const path = freshPath();
+        const reply = await client.create(path, { acl: [entry(31, "ip", id)] });
+        expect(reply.err, id).toBe(created);
+        expect((await client.getData(path)).err, id).toBe(read);
+      }
+      client.drop();
+    });
+
     // server-semantics 7.2/auth : anything, Trap 22
     test("of scheme auth becomes everyone the connection has proven to be", async () => {
       const path = freshPath();

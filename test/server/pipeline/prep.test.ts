@@ -10,8 +10,8 @@ import { DataTree } from "../../../server/tree/data-tree.ts";
 import { RandomRequests } from "../../tools/random-requests.ts";
 
 const SUPER = [
-  { scheme: "super", id: "" },
-  { scheme: "digest", id: "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=" },
+  { scheme: "super", id: "", address: undefined },
+  { scheme: "digest", id: "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=", address: undefined },
 ];
 const ANYONE = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
 const SESSIONS = 3;

@@ -89,15 +89,15 @@ export class ServerRoom {
   }
 
   /** A connection that has said nothing, from a machine of its own. */
-  dial(): Peer {
-    const peer = new Peer(this, this.world.host(`peer-${++this.#peers}`));
+  dial(address = `peer-${++this.#peers}`): Peer {
+    const peer = new Peer(this, this.world.host(address));
     this.until(() => peer.isConnected || peer.closed);
     return peer;
   }
 
   /** A connection with a session. */
-  open(request: Partial<ConnectRequest> = {}): Peer {
-    const peer = this.dial();
+  open(request: Partial<ConnectRequest> = {}, address?: string): Peer {
+    const peer = this.dial(address);
     peer.greet(request);
     this.until(() => peer.response !== undefined || peer.closed);
     return peer;

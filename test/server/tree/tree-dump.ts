@@ -34,7 +34,7 @@ export function dumpTree(tree: DataTree): Dump {
   const znodes = new Map<string, DumpedZnode>();
   for (const { path, data, stat } of snapshotRecords(writer.written())) {
     const slot = tree.findText(path);
-    const acl = tree.acls.get(tree.acl(slot));
+    const acl = tree.acls.get(tree.acl(slot)).map(({ perms, id }) => ({ perms, id }));
     if (znodes.has(path)) throw new Error(`${path} is there twice`);
     znodes.set(path, { data: data?.toString("hex") ?? null, acl, stat });
   }
