@@ -14,7 +14,6 @@ import { Summary } from "./admin/summary.ts";
 import type { ServerConfig } from "./config.ts";
 import type { Logger } from "./log.ts";
 import { ClientPort } from "./net/client-port.ts";
-import type { Connection } from "./net/connection.ts";
 import { ContainerReaper } from "./pipeline/container-reaper.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import type { Requester } from "./pipeline/requester.ts";
@@ -224,9 +223,7 @@ export class Server {
       },
       {
         fourLetterAnswer: (bytes, address) => this.#fourLetterAnswer(bytes, address),
-        report: (connection, reason) => this.#reportClosed(connection, reason),
-        refused: (address) =>
-          this.#log.warn({ address }, "connection refused: maxClientCnxns or maxCnxns is reached"),
+        report: (reason, details) => this.#log.info(details, `connection closed: ${reason}`),
       },
       {
         waiting: () => new WaitingFrames(),
@@ -346,14 +343,6 @@ export class Server {
     const view = this.#parts?.view;
     if (word === undefined || view === undefined) return undefined;
     return fourLetterAnswer(word, view, address);
-  }
-
-  #reportClosed(connection: Connection, reason: string): void {
-    const { link, session } = connection;
-    this.#log.info(
-      { address: link.remoteAddress, port: link.remotePort, session: session?.key },
-      `connection closed: ${reason}`,
-    );
   }
 
   #refuse(error: unknown): void {

@@ -4,10 +4,12 @@
  */
 import type { Clock, HostError, Link, Listener, Network, Timer } from "../../protocol/host.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { EndDetails } from "../pipeline/requester.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { ExpiryQueue } from "../session/expiry.ts";
 import type { AuthSettings } from "./auth.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
+import { Offences } from "./offences.ts";
 
 export interface ClientPortOptions {
   readonly host: string | undefined;
@@ -25,9 +27,8 @@ export interface ClientPortOptions {
 /** What the port asks of the server around it. */
 export interface ClientPortContext {
   fourLetterAnswer(firstFourBytes: number, address: string): string | undefined;
-  report(connection: Connection, reason: string): void;
-  /** A connection was turned away: there are as many as the limits allow. */
-  refused(address: string): void;
+  /** For the log: the server closed a connection, or turned it away. */
+  report(reason: string, details: EndDetails): void;
 }
 
 /** Makes what belongs to another room. */
@@ -38,6 +39,10 @@ export interface ClientPortParts {
 
 /** Beyond the limits, so that a probe is heard when the server is full. */
 const PROBE_CONNECTIONS = 8;
+/** What all connections together may make the server keep before they have a session. */
+const SESSIONLESS_BYTES_MAX: number = 64 * 1024 * 1024;
+
+const TURNED_AWAY = "there are as many connections as maxClientCnxns or maxCnxns allows";
 
 export class ClientPort implements ConnectionContext {
   readonly clock: Clock;
@@ -57,6 +62,9 @@ export class ClientPort implements ConnectionContext {
   readonly #parts: ClientPortParts;
   readonly #connections = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
+  readonly #offences: Offences;
+  /** Invariant: the sum of `sessionlessBytes` over the connections. */
+  #sessionlessBytes = 0;
   #dirty: Connection[] = [];
   /** The other array: the two change places, so that a turn makes no garbage. */
   #flushing: Connection[] = [];
@@ -85,11 +93,14 @@ export class ClientPort implements ConnectionContext {
     this.#options = options;
     this.#context = context;
     this.#parts = parts;
+    this.#offences = new Offences((reason, details) => context.report(reason, details));
     this.#flush = () => this.#flushAll();
     this.#expired = (connection) => this.#expireOne(connection);
     this.#expire = () => {
       if (this.#timer === undefined) return;
-      parts.deadlines.expire(clock.nowMs(), this.#expired);
+      const nowMs = clock.nowMs();
+      parts.deadlines.expire(nowMs, this.#expired);
+      this.#offences.sweep(nowMs);
       this.#arm();
     };
   }
@@ -153,13 +164,25 @@ export class ClientPort implements ConnectionContext {
   }
 
   touch(connection: Connection, nowMs: number): void {
-    const timeoutMs = connection.session?.timeoutMs ?? this.#options.sessionlessTimeoutMs;
+    const { session } = connection;
+    // Without a session there is one deadline, however slowly the handshake trickles in.
+    if (session === undefined && connection.expiresAtMs !== 0) return;
+    const timeoutMs = session?.timeoutMs ?? this.#options.sessionlessTimeoutMs;
     this.#parts.deadlines.touch(connection, nowMs, timeoutMs);
+  }
+
+  keepsSessionless(connection: Connection, bytes: number): void {
+    this.#sessionlessBytes += bytes - connection.sessionlessBytes;
+    connection.sessionlessBytes = bytes;
+    if (this.#sessionlessBytes > SESSIONLESS_BYTES_MAX) {
+      connection.cut("too much is kept for connections without a session");
+    }
   }
 
   closed(connection: Connection): void {
     this.#parts.deadlines.remove(connection);
     if (!this.#connections.delete(connection)) return;
+    this.#sessionlessBytes -= connection.sessionlessBytes;
     if (connection.isProbe) this.#probes--;
     const { remoteAddress } = connection.link;
     const count = (this.#perAddress.get(remoteAddress) ?? 1) - 1;
@@ -167,9 +190,11 @@ export class ClientPort implements ConnectionContext {
     else this.#perAddress.set(remoteAddress, count);
   }
 
-  report(connection: Connection, reason: string): void {
+  report(connection: Connection, reason: string, details: EndDetails): void {
     this.dropped++;
-    this.#context.report(connection, reason);
+    const { link, session, address } = connection;
+    const whose = { port: link.remotePort, session: session?.key, ...details };
+    this.#offences.note(this.clock.nowMs(), address, reason, whose);
   }
 
   #accept(link: Link): void {
@@ -180,7 +205,7 @@ export class ClientPort implements ConnectionContext {
     link.handlers = connection;
     if (isFull && !isProbe) {
       this.rejected++;
-      this.#context.refused(remoteAddress);
+      this.#offences.note(this.clock.nowMs(), remoteAddress, TURNED_AWAY, {});
       link.destroy();
       return;
     }
@@ -208,8 +233,12 @@ export class ClientPort implements ConnectionContext {
   }
 
   #expireOne(connection: Connection): void {
-    if (connection.session === undefined) this.sessionlessExpired++;
-    connection.cut("nothing was heard from it for its timeout");
+    if (connection.session !== undefined) {
+      connection.cut("nothing was heard from it for its timeout");
+    } else {
+      this.sessionlessExpired++;
+      connection.cut("no session was asked for in time");
+    }
   }
 
   #stopTimer(): void {

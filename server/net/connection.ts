@@ -7,7 +7,7 @@
  * Replies and events of a turn gather in one buffer and leave in one write at its end. A peer that
  * does not take what it asked for is not read any further, and cut off when it owes too much.
  */
-
+import { timingSafeEqual } from "node:crypto";
 import { FrameSplitter } from "../../protocol/frames.ts";
 import type { Clock, HostError, Link, LinkHandlers } from "../../protocol/host.ts";
 import { JuteError, Reader, Writer } from "../../protocol/jute.ts";
@@ -21,7 +21,7 @@ import {
 } from "../../protocol/proto.ts";
 import { sessionHex, type Zxid } from "../../protocol/zxid.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
-import type { AuthId, Requester } from "../pipeline/requester.ts";
+import type { AuthId, EndDetails, Requester } from "../pipeline/requester.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { Expiring } from "../session/expiry.ts";
 import type { Session } from "../session/sessions.ts";
@@ -41,8 +41,10 @@ export interface ConnectionContext {
   touch(connection: Connection, nowMs: number): void;
   /** The connection is gone. */
   closed(connection: Connection): void;
+  /** What is kept of a handshake that is not complete. */
+  keepsSessionless(connection: Connection, bytes: number): void;
   /** What made the server close it, for the log. */
-  report(connection: Connection, reason: string): void;
+  report(connection: Connection, reason: string, details: EndDetails): void;
 }
 
 type State = "greeting" | "attaching" | "open" | "ending" | "closed";
@@ -65,7 +67,11 @@ const RETAINED_OUT_BYTES = 0x1_0000;
 /** length, xid, zxid, err. */
 const REPLY_HEADER_BYTES = 20;
 
+/** What the ids of a connection may take up: they are looked at with every request. */
+const AUTH_BYTES_MAX = 0x1_0000;
+
 const NO_PASSWORD = Buffer.alloc(PASSWORD_BYTES);
+const NOTHING_MORE: EndDetails = {};
 
 export class Connection implements LinkHandlers, Requester, Expiring {
   readonly link: Link;
@@ -80,6 +86,8 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   sent = 0;
   /** The last auth packet was refused: the reply says so and is the last one. */
   authFailed = false;
+  /** Bytes that the port counts as kept for it before it has a session. */
+  sessionlessBytes = 0;
 
   readonly #context: ConnectionContext;
   readonly #splitter: FrameSplitter;
@@ -93,6 +101,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   /** The server as a whole has too much to do. */
   #held = false;
   #replyStart = 0;
+  #authBytes = 0;
   /** What the peer asked for, as long as the answer is due. */
   #wantsReadOnlyFlag = false;
 
@@ -111,6 +120,10 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       (bytes, start, end) => this.#frame(bytes, start, end),
       (length) => this.#refused(length),
     );
+  }
+
+  get address(): string {
+    return this.link.remoteAddress;
   }
 
   get isOpen(): boolean {
@@ -142,6 +155,9 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#context.touch(this, nowMs);
     this.#context.pipeline.beginChunk(this, nowMs, bytes.length);
     this.#splitter.push(bytes);
+    if (this.#state === "greeting") {
+      this.#context.keepsSessionless(this, this.#splitter.keptBytes);
+    }
     this.#considerPause();
   }
 
@@ -214,9 +230,9 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#splitter.stop();
   }
 
-  finish(reason: string): void {
+  finish(reason: string, details: EndDetails = NOTHING_MORE): void {
     if (this.#state === "ending" || this.#state === "closed") return;
-    if (reason !== "") this.#context.report(this, reason);
+    if (reason !== "") this.#context.report(this, reason, details);
     this.#state = "ending";
     this.#splitter.stop();
     // The peer's own end has to be noticed.
@@ -225,9 +241,9 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   }
 
   /** Drops the connection with all that waits to be sent. */
-  cut(reason: string): void {
+  cut(reason: string, details: EndDetails = NOTHING_MORE): void {
     if (this.#state === "closed") return;
-    if (reason !== "") this.#context.report(this, reason);
+    if (reason !== "") this.#context.report(this, reason, details);
     this.#state = "ending";
     this.#splitter.stop();
     this.link.destroy();
@@ -300,11 +316,9 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     try {
       const packet = readAuthPacket(reader);
       const proven = authenticate(packet.scheme, packet.auth, this.#context.auth);
-      if (proven === undefined) {
+      if (proven?.every((id) => this.#addId(id)) !== true) {
         this.authFailed = true;
         this.readNoFurther();
-      } else {
-        for (const id of proven) this.#addId(id);
       }
     } catch (error) {
       if (!(error instanceof JuteError)) throw error;
@@ -315,10 +329,15 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     return true;
   }
 
-  #addId(id: AuthId): void {
+  /** @returns false: there is no room for so many ids. */
+  #addId(id: AuthId): boolean {
     const known = this.authIds.some((own) => own.scheme === id.scheme && own.id === id.id);
+    if (known) return true;
+    this.#authBytes += id.scheme.length + id.id.length;
+    if (this.#authBytes > AUTH_BYTES_MAX) return false;
     // A new array: writes under way keep the ids that they were read with.
-    if (!known) this.authIds = [...this.authIds, id];
+    this.authIds = [...this.authIds, id];
+    return true;
   }
 
   #greet(bytes: Buffer, start: number, end: number): void {
@@ -341,30 +360,37 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     pipeline.stats.connectionRequests++;
     if (request.lastZxidSeen > pipeline.lastZxid) {
       // Any answer would be taken for one about the session: the client must try another server.
-      this.cut(
-        `the client has seen zxid 0x${request.lastZxidSeen.toString(16)}, ahead of this server's ` +
-          `0x${pipeline.lastZxid.toString(16)}`,
-      );
+      this.cut("the client has seen what this server has not", {
+        seen: `0x${request.lastZxidSeen.toString(16)}`,
+        zxid: `0x${pipeline.lastZxid.toString(16)}`,
+      });
       return;
     }
     const timeoutMs = pipeline.negotiate(request.timeoutMs);
     if (request.sessionHigh === 0 && request.sessionLow === 0) {
-      this.session = pipeline.createSession(this, timeoutMs);
+      this.#takeSession(pipeline.createSession(this, timeoutMs));
       return;
     }
     const { sessionHigh, sessionLow, password } = request;
     const expected = sessionPassword(sessionHigh, sessionLow);
     const session =
-      password !== null && expected.equals(password)
+      password?.length === expected.length && timingSafeEqual(expected, password)
         ? pipeline.attachSession(this, sessionHigh, sessionLow, timeoutMs)
         : undefined;
     if (session === undefined) {
       this.#respond(0, 0, 0);
-      this.finish(`no session ${sessionHex(sessionHigh, sessionLow)} with this password`);
+      const asked = sessionHex(sessionHigh, sessionLow);
+      this.finish("there is no session of this id and password", { asked });
       return;
     }
-    this.session = session;
+    this.#takeSession(session);
     this.sessionCreated();
+  }
+
+  #takeSession(session: Session<Requester>): void {
+    this.session = session;
+    this.#context.keepsSessionless(this, 0);
+    this.#context.touch(this, this.#context.clock.nowMs());
   }
 
   // ConnectResponse in a frame of its own; no header.
@@ -404,7 +430,10 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       ? this.#context.fourLetterAnswer(length, this.link.remoteAddress)
       : undefined;
     if (answer === undefined) {
-      this.cut(`a frame of ${length} bytes; the limit is ${this.#context.maxBufferBytes}`);
+      this.cut("a frame of a negative length, or larger than jute.maxbuffer", {
+        length,
+        limit: this.#context.maxBufferBytes,
+      });
       return;
     }
     this.out.raw(Buffer.from(answer, "latin1"));

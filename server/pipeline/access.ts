@@ -12,9 +12,17 @@ import type { AuthId } from "./requester.ts";
 /** Schemes whose ids stand for a proven user: what `auth` expands to. */
 const AUTHENTICATED_SCHEMES: ReadonlySet<string> = new Set(["digest", "sasl", "x509"]);
 
+/** Entries times ids, above which looking each pair up one after the other takes too long. */
+const SCAN_MAX = 1024;
+/** What the entries that `auth` stands for may add to a list: the txn must fit every peer. */
+const EXPANSION_BYTES_MAX = 0x8_0000;
+/** An entry's perms and the lengths of its two strings. */
+const ENTRY_BYTES = 12;
+
 /** Whether a connection with these ids may do what any of the wanted permission bits allows. */
 export function permits(acl: AccessList, ids: readonly AuthId[], wanted: number): boolean {
   if (acl.length === 0) return true;
+  if (acl.length * ids.length > SCAN_MAX) return permitsInLongList(acl, ids, wanted);
   for (const entry of acl) {
     if ((entry.perms & wanted) === 0) continue;
     if (isWorldAnyone(entry)) return true;
@@ -30,6 +38,25 @@ function names({ id, network }: AccessEntry, own: AuthId): boolean {
   return network !== undefined && own.address !== undefined && isWithin(network, own.address);
 }
 
+/** The same for a long list or many ids: each entry is looked up once. */
+function permitsInLongList(acl: AccessList, ids: readonly AuthId[], wanted: number): boolean {
+  const byScheme = new Map<string, Set<string>>();
+  for (const { scheme, id } of ids) {
+    const known = byScheme.get(scheme);
+    if (known === undefined) byScheme.set(scheme, new Set([id]));
+    else known.add(id);
+  }
+  if (byScheme.has("super")) return true;
+  // The one that the socket has.
+  const peer = ids.find((own) => own.scheme === "ip");
+  return acl.some((entry) => {
+    const { scheme, id } = entry.id;
+    if ((entry.perms & wanted) === 0 || scheme === null || id === null) return false;
+    if (scheme === "ip") return peer !== undefined && names(entry, peer);
+    return isWorldAnyone(entry) || byScheme.get(scheme)?.has(id) === true;
+  });
+}
+
 /** The list as it is stored, or undefined: InvalidACL. */
 export function fixUpAcl(
   acl: readonly ACL[] | null,
@@ -38,11 +65,14 @@ export function fixUpAcl(
   if (acl === null || acl.length === 0) return undefined;
   if (acl === OPEN_ACL) return OPEN_ACL;
   const fixed: AccessEntry[] = [];
+  let expandedBytes = 0;
   for (const { perms, id } of withoutDuplicates(acl)) {
     if (id.scheme === "auth" && id.id !== null) {
       const own = ids.filter((one) => AUTHENTICATED_SCHEMES.has(one.scheme));
       if (own.length === 0) return undefined;
       for (const one of own) {
+        expandedBytes += ENTRY_BYTES + one.scheme.length + one.id.length;
+        if (expandedBytes > EXPANSION_BYTES_MAX) return undefined;
         fixed.push({ perms, id: { scheme: one.scheme, id: one.id }, network: undefined });
       }
       continue;

@@ -158,7 +158,7 @@ export class Pipeline {
     session.holder = holder;
     session.timeoutMs = timeoutMs;
     this.#sessions.touch(session, this.#nowMs);
-    before?.cut("its session came back on another connection");
+    before?.cut("its session came back on another connection", { from: holder.address });
     return session;
   }
 
@@ -455,7 +455,7 @@ export class Pipeline {
       default:
         requester.beginReply(xid);
         requester.endReply(-1, ErrorCode.Unimplemented);
-        requester.finish(`unknown operation ${type}`);
+        requester.finish("an unknown operation", { operation: type });
     }
     this.#count(this.stats.readLatency, this.#nowMs);
   }

@@ -13,8 +13,13 @@ export interface AuthId {
   readonly address: IpAddress | undefined;
 }
 
+/** What there is to say of a connection's end besides its reason, for the log. */
+export type EndDetails = Readonly<Record<string, string | number | undefined>>;
+
 /** A client's connection as the pipeline knows it: where a request came from and its reply goes. */
 export interface Requester extends SessionHolder, Watcher {
+  /** Where it comes from. */
+  readonly address: string;
   /** Undefined until the handshake is done. */
   readonly session: Session<Requester> | undefined;
   /** Grows only. A write takes the ids that were there when it was read from the socket. */
@@ -39,7 +44,7 @@ export interface Requester extends SessionHolder, Watcher {
   /** Takes nothing behind the request at hand, whose answer will be the last. */
   readNoFurther(): void;
   /** Closes after the replies so far have left; what still arrives is not read. */
-  finish(reason: string): void;
+  finish(reason: string, details?: EndDetails): void;
   /** Closes at once. */
-  cut(reason: string): void;
+  cut(reason: string, details?: EndDetails): void;
 }

@@ -118,3 +118,39 @@ test("as many entries as a frame holds are fixed up at once", () => {
   const many = Array.from({ length: 50_000 }, (_, i) => entry(i, "digest", "a:b"));
   expect(fixUpAcl([...many, ...many], [])).toHaveLength(many.length);
 });
+
+// operations 7.9/18
+test("a long list and many ids are decided as a short one is", () => {
+  const own = [
+    USER,
+    ...Array.from({ length: 500 }, (_, i) => ({
+      scheme: "digest",
+      id: `u${i}:h`,
+      address: undefined,
+    })),
+  ];
+  const strangers = Array.from({ length: 5000 }, (_, i) =>
+    accessEntry(entry(31, "digest", `s${i}:h`)),
+  );
+  const among = (last: ACL) => [...strangers, accessEntry(last)];
+  expect(permits(strangers, own, Perm.read)).toBe(false);
+  expect(permits(strangers, [...own, SUPER], Perm.read)).toBe(true);
+  expect(permits(among(entry(Perm.read, "digest", "u7:h")), own, Perm.read)).toBe(true);
+  expect(permits(among(entry(Perm.read, "digest", "u7:h")), own, Perm.write)).toBe(false);
+  expect(permits(among(entry(1, "ip", "127.0.0.0/8")), [...own, ADDRESS], Perm.read)).toBe(true);
+  expect(permits(among(entry(1, "ip", "10.0.0.0/8")), [...own, ADDRESS], Perm.read)).toBe(false);
+  expect(permits(among(entry(1, "world", "anyone")), own, Perm.read)).toBe(true);
+});
+
+// operations 7.9/18
+test("auth entries may not make a list that no peer can take", () => {
+  const own = Array.from({ length: 1000 }, (_, i) => ({
+    scheme: "digest",
+    id: `user-${i}:hash`,
+    address: undefined,
+  }));
+  const asked = (count: number): ACL[] =>
+    Array.from({ length: count }, (_, i) => entry(31, "auth", String(i)));
+  expect(fixUpAcl(asked(10), own)).toHaveLength(10_000);
+  expect(fixUpAcl(asked(50_000), own)).toBeUndefined();
+});

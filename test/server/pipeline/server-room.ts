@@ -17,7 +17,7 @@ import {
   writeWatchableRequest,
 } from "../../../protocol/proto.ts";
 import { defaultConfig, type ServerConfig } from "../../../server/config.ts";
-import type { Logger } from "../../../server/log.ts";
+import type { LogFields, Logger } from "../../../server/log.ts";
 import { Server } from "../../../server/server.ts";
 import { EventKind, type SimHost, World } from "../../../server/testing/index.ts";
 
@@ -45,6 +45,8 @@ export class ServerRoom {
   /** What the server gave up for. */
   failure: string | undefined;
   stopped = false;
+  /** What the server said in its log. */
+  readonly lines: LogEntry[] = [];
   #ready = false;
   #peers = 0;
 
@@ -54,7 +56,7 @@ export class ServerRoom {
     this.host.disk.makeDirectory("/data");
     this.host.disk.syncDirectoryNow("/");
     const settings = { ...defaultConfig("/data", PORT, 500), preAllocBytes: 0, ...config };
-    this.server = new Server(this.host, settings, SILENT, {
+    this.server = new Server(this.host, settings, recorder(this.lines), {
       ready: () => {
         this.#ready = true;
       },
@@ -252,6 +254,18 @@ export class Peer {
     const err = reader.int();
     this.frames.push({ xid, zxid, err, body: Buffer.from(bytes.subarray(reader.offset, end)) });
   }
+}
+
+export interface LogEntry {
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+function recorder(lines: LogEntry[]): Logger {
+  const take = (fields: LogFields, message: string): void => {
+    lines.push({ message, fields });
+  };
+  return { debug: take, info: take, warn: take, error: take };
 }
 
 export const SILENT: Logger = {
