@@ -35,6 +35,12 @@ export const ENGINES: readonly Engine[] = [
     isThere: () => runs("/usr/bin/python3", "-c", "import kazoo"),
   },
   {
+    name: "c-client",
+    title: "ZooKeeper's C client and a C compiler",
+    install: "apt-get install libzookeeper-mt-dev gcc libc6-dev",
+    isThere: () => existsSync("/usr/include/zookeeper/zookeeper.h") && runs("gcc", "--version"),
+  },
+  {
     name: "strace",
     title: "strace",
     install: "apt-get install strace",

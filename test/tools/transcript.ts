@@ -78,11 +78,21 @@ export class ServerPair implements AsyncDisposable {
 
   static async start(options: PairOptions = {}): Promise<ServerPair> {
     const { settings, properties, ...common } = options;
-    const [apache, ours] = await Promise.all([
-      ApacheServer.start({ ...common, settings: settings ?? {}, properties: properties ?? {} }),
-      QuorateServer.start({ ...common, settings: { ...settings, ...properties } }),
-    ]);
-    return new ServerPair(apache, ours);
+    const ours = await QuorateServer.start({
+      ...common,
+      settings: { ...settings, ...properties },
+    });
+    try {
+      const apache = await ApacheServer.start({
+        ...common,
+        settings: settings ?? {},
+        properties: properties ?? {},
+      });
+      return new ServerPair(apache, ours);
+    } catch (cause) {
+      await ours.stop();
+      throw cause;
+    }
   }
 
   /** Runs the program against both at once. Fails where it does not end with code 0. */
