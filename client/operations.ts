@@ -14,6 +14,7 @@ import {
 import { CreateFlag, OpCode } from "../protocol/opcodes.ts";
 import {
   type CreateRequest,
+  type CreateTTLRequest,
   readCreate2Response,
   readGetACLResponse,
   readGetChildren2Response,
@@ -25,6 +26,7 @@ import {
   type WatchableRequest,
   type WatcherRequest,
   writeCreateRequest,
+  writeCreateTTLRequest,
   writePathRequest,
   writeSetACLRequest,
   writeSetDataRequest,
@@ -138,18 +140,10 @@ export const createContainer: Operation<CreateRequest, { path: string; stat: Sta
   type: OpCode.createContainer,
 };
 
-export interface CreateTtlRequest extends CreateRequest {
-  readonly ttlMs: number;
-}
-
-// CreateTTLRequest: ustring path, buffer data, vector<ACL> acl, int flags, long ttl
-const createTtl: Operation<CreateTtlRequest, { path: string; stat: Stat }> = {
+const createTtl: Operation<CreateTTLRequest, { path: string; stat: Stat }> = {
   ...create,
   type: OpCode.createTTL,
-  write(writer, request) {
-    writeCreateRequest(writer, request);
-    writer.long(request.ttlMs);
-  },
+  write: writeCreateTTLRequest,
 };
 
 export const setData: Operation<SetDataRequest, Stat> = {
@@ -224,7 +218,7 @@ export const closeSession: Operation<undefined, void> = {
 /** The operation and the flag that make each kind of znode. */
 export const CREATES: {
   readonly [M in CreateMode]: {
-    readonly operation: Operation<CreateTtlRequest, { path: string; stat: Stat }>;
+    readonly operation: Operation<CreateTTLRequest, { path: string; stat: Stat }>;
     readonly flags: number;
     readonly sequential: boolean;
     readonly ephemeral: boolean;

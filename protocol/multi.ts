@@ -8,8 +8,10 @@ import { OpCode } from "./opcodes.ts";
 import {
   type Create2Response,
   type CreateRequest,
+  type CreateTTLRequest,
   readCreate2Response,
   readCreateRequest,
+  readCreateTTLRequest,
   readErrorResponse,
   readPathResponse,
   readSetDataRequest,
@@ -18,6 +20,7 @@ import {
   type VersionedRequest,
   writeCreate2Response,
   writeCreateRequest,
+  writeCreateTTLRequest,
   writeErrorResponse,
   writePathResponse,
   writeSetDataRequest,
@@ -44,7 +47,7 @@ export function writeMultiHeader(writer: Writer, header: MultiHeader): void {
   writer.int(header.err);
 }
 
-const END: MultiHeader = { type: -1, done: true, err: -1 };
+export const MULTI_END: MultiHeader = { type: -1, done: true, err: -1 };
 
 /** An operation of a multi. */
 export type MultiOp =
@@ -52,13 +55,14 @@ export type MultiOp =
       readonly type: typeof OpCode.create | typeof OpCode.create2 | typeof OpCode.createContainer;
       readonly request: CreateRequest;
     }
+  | { readonly type: typeof OpCode.createTTL; readonly request: CreateTTLRequest }
   | {
       readonly type: typeof OpCode.delete | typeof OpCode.check;
       readonly request: VersionedRequest;
     }
   | { readonly type: typeof OpCode.setData; readonly request: SetDataRequest };
 
-/** What became of an operation. If one failed all are errors: those before it with code 0. */
+/** What became of an operation; every create but the first kind answers as create2. If one failed all are errors: those before it with code 0. */
 export type MultiResult =
   | { readonly type: typeof OpCode.create; readonly path: string | null }
   | ({ readonly type: typeof OpCode.create2 } & Create2Response)
@@ -84,6 +88,8 @@ function readMultiOp(reader: Reader, type: number): MultiOp {
     case OpCode.create2:
     case OpCode.createContainer:
       return { type, request: readCreateRequest(reader) };
+    case OpCode.createTTL:
+      return { type, request: readCreateTTLRequest(reader) };
     case OpCode.delete:
     case OpCode.check:
       return { type, request: readVersionedRequest(reader) };
@@ -103,6 +109,9 @@ export function writeMultiRequest(writer: Writer, ops: readonly MultiOp[]): void
       case OpCode.createContainer:
         writeCreateRequest(writer, op.request);
         break;
+      case OpCode.createTTL:
+        writeCreateTTLRequest(writer, op.request);
+        break;
       case OpCode.delete:
       case OpCode.check:
         writeVersionedRequest(writer, op.request);
@@ -112,7 +121,7 @@ export function writeMultiRequest(writer: Writer, ops: readonly MultiOp[]): void
         break;
     }
   }
-  writeMultiHeader(writer, END);
+  writeMultiHeader(writer, MULTI_END);
 }
 
 // MultiResponse: n x (MultiHeader(type, false, err), the result's body), MultiHeader(-1, true, -1)
@@ -168,5 +177,5 @@ export function writeMultiResponse(writer: Writer, results: readonly MultiResult
         break;
     }
   }
-  writeMultiHeader(writer, END);
+  writeMultiHeader(writer, MULTI_END);
 }

@@ -79,3 +79,6 @@ export const WatcherType = {
   persistent: 4,
   persistentRecursive: 5,
 } as const;
+
+/** What addWatch sets: a watch that stays, on a znode or on all that is below it as well. */
+export const AddWatchMode = { persistent: 0, persistentRecursive: 1 } as const;

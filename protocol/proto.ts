@@ -1,7 +1,8 @@
 /**
  * The jute module `proto`: what travels on the client port (client-protocol 3 to 8). A record's
  * layout stands above its reader and writer, in wire order. Operations that share a layout share a
- * record; which operation has which is in the comment. `multi.ts` has the two records of multi.
+ * record; which operation has which is in the comment. `multi.ts` and `multi-read.ts` have the two
+ * records of each multi, `inquiries.ts` what is asked about many znodes or about oneself.
  *
  * Readers take what the reference takes: trailing bytes are left alone, a null string or buffer is
  * a value. What is no record at all is a JuteError.
@@ -133,7 +134,7 @@ export function writeReplyHeader(writer: Writer, header: ReplyHeader): void {
 
 // Requests. ping and closeSession have a header and nothing else.
 
-// PathRequest: ustring path          (getACL, sync)
+// PathRequest: ustring path          (getACL, sync, getEphemerals, getAllChildrenNumber)
 
 export interface PathRequest {
   readonly path: string | null;
@@ -207,6 +208,21 @@ export function writeCreateRequest(writer: Writer, request: CreateRequest): void
   writer.int(request.flags);
 }
 
+// CreateTTLRequest: CreateRequest, long ttl
+
+export interface CreateTTLRequest extends CreateRequest {
+  readonly ttlMs: number;
+}
+
+export function readCreateTTLRequest(reader: Reader): CreateTTLRequest {
+  return { ...readCreateRequest(reader), ttlMs: reader.long() };
+}
+
+export function writeCreateTTLRequest(writer: Writer, request: CreateTTLRequest): void {
+  writeCreateRequest(writer, request);
+  writer.long(request.ttlMs);
+}
+
 // SetDataRequest: ustring path, buffer data, int version
 
 export interface SetDataRequest {
@@ -260,6 +276,23 @@ export function readWatcherRequest(reader: Reader): WatcherRequest {
 export function writeWatcherRequest(writer: Writer, request: WatcherRequest): void {
   writer.string(request.path);
   writer.int(request.watcherType);
+}
+
+// AddWatchRequest: ustring path, int mode
+
+export interface AddWatchRequest {
+  readonly path: string | null;
+  /** One of `AddWatchMode`. */
+  readonly mode: number;
+}
+
+export function readAddWatchRequest(reader: Reader): AddWatchRequest {
+  return { path: reader.string(), mode: reader.int() };
+}
+
+export function writeAddWatchRequest(writer: Writer, request: AddWatchRequest): void {
+  writer.string(request.path);
+  writer.int(request.mode);
 }
 
 // SetWatches: long relativeZxid, vector<ustring> dataWatches, vector<ustring> existWatches,
@@ -350,7 +383,7 @@ export function writePathResponse(writer: Writer, response: PathResponse): void 
   writer.string(response.path);
 }
 
-// Create2Response: ustring path, Stat stat          (create2, createContainer)
+// Create2Response: ustring path, Stat stat          (create2, createContainer, createTTL)
 
 export interface Create2Response {
   readonly path: string | null;
@@ -449,7 +482,7 @@ export function writeWatcherEvent(writer: Writer, event: WatcherEvent): void {
   writer.string(event.path);
 }
 
-// ErrorResponse: int err
+// ErrorResponse: int err                            (addWatch, always 0)
 
 export interface ErrorResponse {
   readonly err: number;

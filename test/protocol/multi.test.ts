@@ -12,7 +12,7 @@ import {
   writeMultiResponse,
 } from "../../protocol/multi.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
-import { acls, buffer, int, stat, ustring } from "./arbitraries.ts";
+import { acls, buffer, int, long, stat, ustring } from "./arbitraries.ts";
 import { codecLaws } from "./codec-laws.ts";
 
 // client-protocol 5/MultiHeader
@@ -28,6 +28,10 @@ const op: fc.Arbitrary<MultiOp> = fc.oneof(
   fc.record({
     type: fc.constantFrom(OpCode.create, OpCode.create2, OpCode.createContainer),
     request: fc.record({ path: ustring, data: buffer, acl: acls, flags: int }),
+  }),
+  fc.record({
+    type: fc.constant(OpCode.createTTL),
+    request: fc.record({ path: ustring, data: buffer, acl: acls, flags: int, ttlMs: long }),
   }),
   fc.record({
     type: fc.constantFrom(OpCode.delete, OpCode.check),

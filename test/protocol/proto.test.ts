@@ -58,7 +58,7 @@ describe("ReplyHeader", () => {
   });
 });
 
-// client-protocol 6/6 getACL, 6/9 sync
+// client-protocol 6/6 getACL, 6/9 sync, 6/103 getEphemerals, 6/104 getAllChildrenNumber
 describe("PathRequest", () => {
   codecLaws({
     arbitrary: fc.record({ path: ustring }),
@@ -91,6 +91,24 @@ describe("CreateRequest", () => {
     arbitrary: fc.record({ path: ustring, data: buffer, acl: acls, flags: int }),
     read: proto.readCreateRequest,
     write: proto.writeCreateRequest,
+  });
+});
+
+// client-protocol 6/21 createTTL
+describe("CreateTTLRequest", () => {
+  codecLaws({
+    arbitrary: fc.record({ path: ustring, data: buffer, acl: acls, flags: int, ttlMs: long }),
+    read: proto.readCreateTTLRequest,
+    write: proto.writeCreateTTLRequest,
+  });
+});
+
+// client-protocol 6/106 addWatch
+describe("AddWatchRequest", () => {
+  codecLaws({
+    arbitrary: fc.record({ path: ustring, mode: int }),
+    read: proto.readAddWatchRequest,
+    write: proto.writeAddWatchRequest,
   });
 });
 

@@ -111,6 +111,8 @@ function copiedPart(op: MultiOp): MultiOp {
       return op;
     case OpCode.setData:
       return { type: op.type, request: withCopy(op.request) };
+    case OpCode.createTTL:
+      return { type: op.type, request: withCopy(op.request) };
     default:
       return { type: op.type, request: withCopy(op.request) };
   }
