@@ -88,6 +88,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   authFailed = false;
   /** Bytes that the port counts as kept for it before it has a session. */
   sessionlessBytes = 0;
+  hasLongRead = false;
 
   readonly #context: ConnectionContext;
   readonly #splitter: FrameSplitter;
@@ -223,6 +224,17 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     if (session === undefined || this.#state !== "attaching") return;
     this.#state = "open";
     this.#respond(session.timeoutMs, session.high, session.low);
+    this.#considerPause();
+  }
+
+  longReadBegins(): void {
+    this.hasLongRead = true;
+    this.#considerPause();
+  }
+
+  longReadEnds(): void {
+    this.hasLongRead = false;
+    this.#context.pipeline.drain(this);
     this.#considerPause();
   }
 
@@ -446,6 +458,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     const unsent = this.out.length + (this.#blocked ? this.link.pendingBytes : 0);
     const mustPause =
       this.#held ||
+      this.hasLongRead ||
       this.#state === "attaching" ||
       unsent > UNSENT_PAUSE_BYTES ||
       this.waiting.count >= WAITING_PAUSE_FRAMES ||

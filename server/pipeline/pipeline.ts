@@ -13,13 +13,13 @@ import { AssertionError, assert } from "../../protocol/assert.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Clock } from "../../protocol/host.ts";
 import { JuteError, MAX_BUFFER_DEFAULT, Reader } from "../../protocol/jute.ts";
-import { OpCode, Perm, Xid } from "../../protocol/opcodes.ts";
+import { OpCode } from "../../protocol/opcodes.ts";
 import { keyHighWord, keyLowWord, wordsHex, type Zxid, zxidHex } from "../../protocol/zxid.ts";
 import type { Session, Sessions } from "../session/sessions.ts";
 import type { DataTree, Slot } from "../tree/data-tree.ts";
+import { Answers, isAnswered } from "./answers.ts";
 import { type InFlight, InFlightRing } from "./in-flight.ts";
 import { Prep, type PrepOptions, type TxnSink } from "./prep.ts";
-import { Reads } from "./reads.ts";
 import { Replies } from "./replies.ts";
 import type { Requester } from "./requester.ts";
 import type { Adding, PipelineStats } from "./stats.ts";
@@ -49,21 +49,6 @@ export interface DurableBatch {
   next(): boolean;
 }
 
-/** Requests that change nothing. What is in neither list is unknown, and the last that is read. */
-const ANSWERED: ReadonlySet<number> = new Set([
-  OpCode.ping,
-  OpCode.auth,
-  OpCode.setWatches,
-  OpCode.setWatches2,
-  OpCode.exists,
-  OpCode.getData,
-  OpCode.getACL,
-  OpCode.getChildren,
-  OpCode.getChildren2,
-  OpCode.checkWatches,
-  OpCode.removeWatches,
-]);
-
 /** Where a txn's header, of 32 bytes, has its type. */
 const TXN_TYPE_AT = 28;
 
@@ -75,7 +60,7 @@ export class Pipeline {
   readonly #clock: Clock;
   readonly #options: PipelineOptions;
   readonly #prep: Prep;
-  readonly #reads: Reads;
+  readonly #answers: Answers;
   readonly #replies: Replies;
   readonly #inFlight = new InFlightRing();
   /** Those who are not read from until less is in flight. */
@@ -103,7 +88,7 @@ export class Pipeline {
     this.stats = stats;
     this.#options = options;
     this.#prep = new Prep(tree, log, clock, options);
-    this.#reads = new Reads(tree, options.skipAcl);
+    this.#answers = new Answers(clock, tree, stats, options);
     this.#replies = new Replies(tree);
     this.#reader = new Reader(Math.max(options.maxBufferBytes, MAX_BUFFER_DEFAULT) * 2);
     tree.observer = this;
@@ -187,7 +172,7 @@ export class Pipeline {
 
   /** Whether a connection may be told of changes to znodes with this access list. */
   mayRead(requester: Requester, acl: number): boolean {
-    return this.#reads.permits(requester, acl, Perm.read);
+    return this.#answers.mayRead(requester, acl);
   }
 
   /**
@@ -227,18 +212,19 @@ export class Pipeline {
         return;
       default:
         if (session.answered < session.submitted || !requester.waiting.isEmpty) {
-          requester.waiting.push(session.submitted, reader.bytes, frameStart, reader.end);
-          if (!ANSWERED.has(type)) requester.readNoFurther();
+          const { waiting, authIds } = requester;
+          waiting.push(session.submitted, authIds.length, reader.bytes, frameStart, reader.end);
+          if (!isAnswered(type)) requester.readNoFurther();
         } else {
-          this.#answer(requester, xid, type, reader);
+          this.#answers.answer(requester, xid, type, reader, requester.authIds, this.#nowMs);
         }
     }
   }
 
-  /** Runs what waited for writes that have been answered. */
+  /** Runs what waited for writes that have been answered, or for a long read. */
   drain(requester: Requester): void {
     const { session } = requester;
-    if (session === undefined || requester.waiting.isEmpty) return;
+    if (session === undefined || requester.waiting.isEmpty || requester.hasLongRead) return;
     this.#draining = requester;
     requester.waiting.drain(session.answered, this.#runWaiting);
     this.#draining = undefined;
@@ -412,73 +398,17 @@ export class Pipeline {
     entry.path = null;
   }
 
-  readonly #runWaiting = (bytes: Buffer, start: number, end: number): void => {
+  readonly #runWaiting = (bytes: Buffer, start: number, end: number, idCount: number): boolean => {
     const requester = this.#draining;
-    if (requester === undefined || !requester.isOpen) return;
+    if (requester === undefined || !requester.isOpen) return true;
+    const { authIds } = requester;
+    const ids = idCount === authIds.length ? authIds : authIds.slice(0, idCount);
     const reader = this.#reader.reset(bytes, start, end);
     const xid = reader.int();
     const type = reader.int();
-    this.#answer(requester, xid, type, reader);
+    this.#answers.answer(requester, xid, type, reader, ids, this.#nowMs);
+    return !requester.hasLongRead;
   };
-
-  /** Answers a request that changes nothing. */
-  #answer(requester: Requester, xid: number, type: number, reader: Reader): void {
-    const { lastZxid } = this.#tree;
-    switch (type) {
-      case OpCode.ping:
-        requester.beginReply(Xid.ping);
-        requester.endReply(lastZxid, ErrorCode.Ok);
-        break;
-      case OpCode.auth:
-        this.#answerAuth(requester, xid);
-        break;
-      case OpCode.setWatches:
-      case OpCode.setWatches2: {
-        // Its events come before its reply.
-        const code = this.#read(type, requester, reader);
-        requester.beginReply(xid);
-        requester.endReply(lastZxid, code);
-        break;
-      }
-      case OpCode.exists:
-      case OpCode.getData:
-      case OpCode.getACL:
-      case OpCode.getChildren:
-      case OpCode.getChildren2:
-      case OpCode.checkWatches:
-      case OpCode.removeWatches: {
-        requester.beginReply(xid);
-        const code = this.#read(type, requester, reader);
-        requester.endReply(lastZxid, code);
-        break;
-      }
-      default:
-        requester.beginReply(xid);
-        requester.endReply(-1, ErrorCode.Unimplemented);
-        requester.finish("an unknown operation", { operation: type });
-    }
-    this.#count(this.stats.readLatency, this.#nowMs);
-  }
-
-  #answerAuth(requester: Requester, xid: number): void {
-    // Nothing was read behind the packet that was refused: others waited before it.
-    const isLast = requester.waiting.isEmpty;
-    const code = requester.authFailed && isLast ? ErrorCode.AuthFailed : ErrorCode.Ok;
-    requester.beginReply(xid);
-    requester.endReply(0, code);
-    if (code === ErrorCode.Ok) return;
-    this.stats.authFailures++;
-    requester.finish("its credentials were refused");
-  }
-
-  #read(type: number, requester: Requester, reader: Reader): number {
-    try {
-      return this.#reads.answer(type, requester, reader, requester.out);
-    } catch (error) {
-      if (error instanceof JuteError) return ErrorCode.MarshallingError;
-      throw error;
-    }
-  }
 
   #count(kind: Adding, arrivedMs: number): void {
     const elapsedMs = this.#nowMs - arrivedMs;

@@ -4,13 +4,15 @@
  */
 import { writeACLs } from "../../protocol/data.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
-import type { Reader, Writer } from "../../protocol/jute.ts";
-import { OpCode, Perm, WatcherType } from "../../protocol/opcodes.ts";
+import { writeWhoAmIResponse } from "../../protocol/inquiries.ts";
+import { JuteError, type Reader, type Writer } from "../../protocol/jute.ts";
+import { AddWatchMode, OpCode, Perm, WatcherType } from "../../protocol/opcodes.ts";
 import { readSetWatches, readSetWatches2 } from "../../protocol/proto.ts";
+import type { AclHandle } from "../tree/acl-cache.ts";
 import type { DataTree } from "../tree/data-tree.ts";
 import { restoreWatches } from "../tree/restore-watches.ts";
 import { maskDigests, permits, READ_OR_ADMIN } from "./access.ts";
-import type { Requester } from "./requester.ts";
+import type { AuthId, Requester } from "./requester.ts";
 
 export class Reads {
   readonly #tree: DataTree;
@@ -21,29 +23,36 @@ export class Reads {
     this.#skipAcl = skipAcl;
   }
 
-  /** Whether the requester may do any of `wanted` to znodes with this access list. */
-  permits(requester: Requester, acl: number, wanted: number): boolean {
-    return this.#skipAcl || permits(this.#tree.acls.get(acl), requester.authIds, wanted);
+  /** Whether somebody with these ids may do any of `wanted` to znodes with this access list. */
+  permits(ids: readonly AuthId[], acl: AclHandle, wanted: number): boolean {
+    return this.#skipAcl || permits(this.#tree.acls.get(acl), ids, wanted);
   }
 
   /**
    * Writes the body of the answer to `out`.
    *
+   * @param ids The requester's when the request was read.
    * @param reader At the request's record.
    * @returns an error code; with one, what was written is to be dropped.
    * @throws JuteError
    */
-  answer(type: number, requester: Requester, reader: Reader, out: Writer): number {
+  answer(
+    type: number,
+    requester: Requester,
+    ids: readonly AuthId[],
+    reader: Reader,
+    out: Writer,
+  ): number {
     switch (type) {
       case OpCode.getData:
-        return this.#getData(requester, reader, out);
+        return this.#getData(requester, ids, reader, out);
       case OpCode.exists:
-        return this.#exists(requester, reader, out);
+        return this.#exists(requester, ids, reader, out);
       case OpCode.getChildren:
       case OpCode.getChildren2:
-        return this.#getChildren(type, requester, reader, out);
+        return this.#getChildren(type, requester, ids, reader, out);
       case OpCode.getACL:
-        return this.#getACL(requester, reader, out);
+        return this.#getACL(ids, reader, out);
       case OpCode.setWatches:
         return restored(restoreWatches(this.#tree, requester, readSetWatches(reader)));
       case OpCode.setWatches2:
@@ -51,22 +60,42 @@ export class Reads {
       case OpCode.removeWatches:
       case OpCode.checkWatches:
         return this.#findWatches(type, requester, reader);
+      case OpCode.addWatch:
+        return this.#addWatch(requester, reader, out);
+      case OpCode.whoAmI:
+        return whoAmI(ids, out);
       default:
         return ErrorCode.Unimplemented;
     }
   }
 
+  /**
+   * One of the reads of a multiRead, getData or getChildren; its watch flag counts for nothing.
+   *
+   * @returns an error code; with one, what was written is to be dropped.
+   */
+  answerPart(type: number, ids: readonly AuthId[], reader: Reader, out: Writer): number {
+    return type === OpCode.getData
+      ? this.#getData(undefined, ids, reader, out)
+      : this.#getChildren(type, undefined, ids, reader, out);
+  }
+
   // ustring path, boolean watch -> buffer data, Stat
 
-  #getData(requester: Requester, reader: Reader, out: Writer): number {
+  #getData(
+    watcher: Requester | undefined,
+    ids: readonly AuthId[],
+    reader: Reader,
+    out: Writer,
+  ): number {
     const tree = this.#tree;
-    const start = pathStart(reader);
+    const start = readPath(reader);
     const end = reader.offset;
     const watch = reader.boolean();
     const slot = tree.find(reader.bytes, start, end);
     if (slot === 0) return ErrorCode.NoNode;
-    if (!this.permits(requester, tree.acl(slot), Perm.read)) return ErrorCode.NoAuth;
-    if (watch) tree.watches.addData(text(reader, start, end), requester);
+    if (!this.permits(ids, tree.acl(slot), Perm.read)) return ErrorCode.NoAuth;
+    if (watch && watcher !== undefined) tree.watches.addData(text(reader, start, end), watcher);
     tree.writeData(slot, out);
     tree.writeStat(slot, out);
     return 0;
@@ -74,9 +103,9 @@ export class Reads {
 
   // ustring path, boolean watch -> Stat
 
-  #exists(requester: Requester, reader: Reader, out: Writer): number {
+  #exists(requester: Requester, ids: readonly AuthId[], reader: Reader, out: Writer): number {
     const tree = this.#tree;
-    const start = pathStart(reader);
+    const start = readPath(reader);
     const end = reader.offset;
     const watch = reader.boolean();
     const slot = tree.find(reader.bytes, start, end);
@@ -86,7 +115,7 @@ export class Reads {
       if (watch) tree.watches.addData(text(reader, start, end), requester);
       return ErrorCode.NoNode;
     }
-    if (!this.permits(requester, tree.acl(slot), Perm.read)) return ErrorCode.NoAuth;
+    if (!this.permits(ids, tree.acl(slot), Perm.read)) return ErrorCode.NoAuth;
     if (watch) tree.watches.addData(text(reader, start, end), requester);
     tree.writeStat(slot, out);
     return 0;
@@ -94,15 +123,21 @@ export class Reads {
 
   // ustring path, boolean watch -> vector<ustring> children [, Stat]
 
-  #getChildren(type: number, requester: Requester, reader: Reader, out: Writer): number {
+  #getChildren(
+    type: number,
+    watcher: Requester | undefined,
+    ids: readonly AuthId[],
+    reader: Reader,
+    out: Writer,
+  ): number {
     const tree = this.#tree;
-    const start = pathStart(reader);
+    const start = readPath(reader);
     const end = reader.offset;
     const watch = reader.boolean();
     const slot = tree.find(reader.bytes, start, end);
     if (slot === 0) return ErrorCode.NoNode;
-    if (!this.permits(requester, tree.acl(slot), Perm.read)) return ErrorCode.NoAuth;
-    if (watch) tree.watches.addChild(text(reader, start, end), requester);
+    if (!this.permits(ids, tree.acl(slot), Perm.read)) return ErrorCode.NoAuth;
+    if (watch && watcher !== undefined) tree.watches.addChild(text(reader, start, end), watcher);
     tree.writeChildren(slot, out);
     if (type === OpCode.getChildren2) tree.writeStat(slot, out);
     return 0;
@@ -110,15 +145,15 @@ export class Reads {
 
   // ustring path -> vector<ACL> acl, Stat
 
-  #getACL(requester: Requester, reader: Reader, out: Writer): number {
+  #getACL(ids: readonly AuthId[], reader: Reader, out: Writer): number {
     const tree = this.#tree;
-    const start = pathStart(reader);
+    const start = readPath(reader);
     const slot = tree.find(reader.bytes, start, reader.offset);
     if (slot === 0) return ErrorCode.NoNode;
     const handle = tree.acl(slot);
-    if (!this.permits(requester, handle, READ_OR_ADMIN)) return ErrorCode.NoAuth;
+    if (!this.permits(ids, handle, READ_OR_ADMIN)) return ErrorCode.NoAuth;
     const acl = tree.acls.get(handle);
-    const seesHashes = this.permits(requester, handle, Perm.admin);
+    const seesHashes = this.permits(ids, handle, Perm.admin);
     writeACLs(out, seesHashes ? acl : maskDigests(acl));
     tree.writeStat(slot, out);
     return 0;
@@ -127,7 +162,7 @@ export class Reads {
   // ustring path, int watcherType -> nothing
 
   #findWatches(type: number, requester: Requester, reader: Reader): number {
-    const start = pathStart(reader);
+    const start = readPath(reader);
     const path = text(reader, start, reader.offset);
     const kind = reader.int();
     if (kind < WatcherType.children || kind > WatcherType.persistentRecursive) {
@@ -140,14 +175,41 @@ export class Reads {
         : watches.has(path, requester, kind);
     return found ? 0 : ErrorCode.NoWatcher;
   }
+
+  // ustring path, int mode -> int err, which is 0
+
+  #addWatch(requester: Requester, reader: Reader, out: Writer): number {
+    const start = readPath(reader);
+    const path = text(reader, start, reader.offset);
+    const mode = reader.int();
+    const { watches } = this.#tree;
+    if (mode === AddWatchMode.persistent) watches.addPersistent(path, requester);
+    else if (mode === AddWatchMode.persistentRecursive) watches.addRecursive(path, requester);
+    else return ErrorCode.MarshallingError;
+    out.int(0);
+    return 0;
+  }
 }
 
-/** Steps over a path and returns where its bytes start; a null one is taken for an empty one. */
-function pathStart(reader: Reader): number {
+/** Steps over a path and returns where its bytes start. @throws JuteError for a null one. */
+export function readPath(reader: Reader): number {
   const length = reader.bufferLength();
+  if (length < 0) throw new JuteError("a null path");
   const start = reader.offset;
-  if (length > 0) reader.skip(length);
+  reader.skip(length);
   return start;
+}
+
+// -> vector<ClientInfo: ustring authScheme, ustring user>
+
+/** The names only: the rest of a digest's id is what proves it. */
+function whoAmI(ids: readonly AuthId[], out: Writer): number {
+  const clientInfo = ids.map(({ scheme, id }) => ({
+    authScheme: scheme,
+    user: scheme === "digest" ? id.slice(0, id.indexOf(":")) : id,
+  }));
+  writeWhoAmIResponse(out, { clientInfo });
+  return 0;
 }
 
 function text(reader: Reader, start: number, end: number): string {

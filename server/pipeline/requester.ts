@@ -22,12 +22,14 @@ export interface Requester extends SessionHolder, Watcher {
   readonly address: string;
   /** Undefined until the handshake is done. */
   readonly session: Session<Requester> | undefined;
-  /** Grows only. A write takes the ids that were there when it was read from the socket. */
+  /** Grows only, at its end. A request takes the ids that were there when it was read. */
   readonly authIds: readonly AuthId[];
   /** Its last auth packet was refused; nothing behind that was read. */
   readonly authFailed: boolean;
   /** False once the connection is gone: replies have nowhere to go. */
   readonly isOpen: boolean;
+  /** Between `longReadBegins` and `longReadEnds`. */
+  readonly hasLongRead: boolean;
   /** Reads that wait for a write of their session. */
   readonly waiting: WaitingFrames;
   /** Where replies are written; they leave together at the end of the turn. */
@@ -41,6 +43,9 @@ export interface Requester extends SessionHolder, Watcher {
   sessionCreated(): void;
   /** Reads no more requests from it, or does so again. */
   hold(held: boolean): void;
+  /** A read of its takes several turns: nothing behind that is taken up before it is answered. */
+  longReadBegins(): void;
+  longReadEnds(): void;
   /** Takes nothing behind the request at hand, whose answer will be the last. */
   readNoFurther(): void;
   /** Closes after the replies so far have left; what still arrives is not read. */

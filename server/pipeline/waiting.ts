@@ -2,16 +2,20 @@
  * Reads of one connection that wait for an earlier write of the same session (server-semantics
  * 3.6, rule 4), in the order they came:
  *
- *   [ position | length | frame ][ position | length | frame ] ...
- *     ^ #head                                                  ^ end
+ *   [ position | ids | length | frame ][ position | ids | length | frame ] ...
+ *     ^ #head                                                              ^ #end
  *
- * A frame may run once the session's writes up to `position` have been answered. The frames are
+ * A frame may run once the session's writes up to `position` have been answered; it runs with the
+ * first `ids` identities of its connection, those that were proven when it came. The frames are
  * copied, since the chunk that they came in is gone by then; the memory is used again.
  */
-const HEADER_BYTES = 12;
+const HEADER_BYTES = 16;
 const INITIAL_BYTES = 1024;
 /** A queue that grew beyond this gives its memory back when it is empty. */
 const RETAINED_BYTES_MAX = 0x1_0000;
+
+/** A frame whose time has come, and with how many ids. False: no more for now. */
+export type WaitingHandler = (bytes: Buffer, start: number, end: number, ids: number) => boolean;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -36,25 +40,27 @@ export class WaitingFrames {
     return this.#end - this.#head;
   }
 
-  push(position: number, frame: Buffer, start: number, end: number): void {
+  push(position: number, ids: number, frame: Buffer, start: number, end: number): void {
     const length = end - start;
     this.#makeRoom(HEADER_BYTES + length);
     this.#bytes.writeDoubleBE(position, this.#end);
-    this.#bytes.writeInt32BE(length, this.#end + 8);
+    this.#bytes.writeInt32BE(ids, this.#end + 8);
+    this.#bytes.writeInt32BE(length, this.#end + 12);
     frame.copy(this.#bytes, this.#end + HEADER_BYTES, start, end);
     this.#end += HEADER_BYTES + length;
     this.#count++;
   }
 
-  /** Hands out the frames whose position is at most `answered`, oldest first. */
-  drain(answered: number, run: (bytes: Buffer, start: number, end: number) => void): void {
+  /** Hands out the frames whose position is at most `answered`, oldest first; false stops it. */
+  drain(answered: number, run: WaitingHandler): void {
     while (this.#head < this.#end) {
       if (this.#bytes.readDoubleBE(this.#head) > answered) return;
+      const ids = this.#bytes.readInt32BE(this.#head + 8);
       const start = this.#head + HEADER_BYTES;
-      const end = start + this.#bytes.readInt32BE(this.#head + 8);
+      const end = start + this.#bytes.readInt32BE(this.#head + 12);
       this.#head = end;
       this.#count--;
-      run(this.#bytes, start, end);
+      if (!run(this.#bytes, start, end, ids)) return;
     }
     this.clear();
   }

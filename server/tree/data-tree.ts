@@ -18,6 +18,7 @@ import { isSystemPath } from "./digest.ts";
 import { Ephemerals } from "./ephemerals.ts";
 import { NameHash } from "./name-hash.ts";
 import { SessionTable } from "./sessions.ts";
+import { SubtreeCount } from "./subtree-count.ts";
 import { TreeLoader } from "./tree-loader.ts";
 import { TreeWalk } from "./tree-walk.ts";
 import { Watches } from "./watches.ts";
@@ -54,6 +55,7 @@ export class DataTree extends ZnodeStore {
 
   readonly #applier: TxnApplier;
   readonly #walks = new Set<TreeWalk>();
+  readonly #counts = new Set<SubtreeCount>();
   /** While a snapshot is loaded. */
   #loader: TreeLoader | undefined;
   /** /zookeeper, below which nothing counts for the digest. */
@@ -113,6 +115,18 @@ export class DataTree extends ZnodeStore {
   /** For the walk itself: it is over. */
   endWalk(walk: TreeWalk): void {
     this.#walks.delete(walk);
+  }
+
+  /** Starts to count what is below a znode; it is closed when it is no more needed. */
+  countBelow(slot: Slot): SubtreeCount {
+    const count = new SubtreeCount(this, slot);
+    this.#counts.add(count);
+    return count;
+  }
+
+  /** For the count itself: it is over. */
+  endCount(count: SubtreeCount): void {
+    this.#counts.delete(count);
   }
 
   // ustring path, buffer data, long acl, StatPersisted
@@ -221,7 +235,7 @@ export class DataTree extends ZnodeStore {
     const slot = this.addRecord(parent, bytes, nameStart, pathEnd, dataStart, dataLength);
     this.setInt(slot, Field.acl, acl);
     if (parent === this.root && isSystemPath(bytes, pathStart, pathEnd)) this.#system = slot;
-    if (this.#counts(slot)) {
+    if (this.#isDigested(slot)) {
       const crc = crc32(bytes, pathStart, pathEnd);
       const contentCrc = crc32(bytes, dataStart, dataStart + Math.max(dataLength, 0), crc);
       this.setInt(slot, Field.contentCrc, contentCrc);
@@ -246,7 +260,7 @@ export class DataTree extends ZnodeStore {
 
   /** The stat of a znode has changed: brings the digest up to date. */
   settle(slot: Slot): void {
-    if (!this.#counts(slot)) return;
+    if (!this.#isDigested(slot)) return;
     const before = this.digest(slot);
     const after = this.digestOf(slot);
     this.setInt(slot, Field.digest, after);
@@ -264,7 +278,7 @@ export class DataTree extends ZnodeStore {
   ): void {
     this.#dataSize += Math.max(dataLength, 0) - Math.max(this.dataLength(slot), 0);
     this.replaceData(slot, bytes, dataStart, dataLength);
-    if (!this.#counts(slot)) return;
+    if (!this.#isDigested(slot)) return;
     // The root's path is empty in digests, whatever it was called.
     const crc = slot === this.root ? 0 : crc32(bytes, pathStart, pathEnd);
     const contentCrc = crc32(bytes, dataStart, dataStart + Math.max(dataLength, 0), crc);
@@ -300,6 +314,7 @@ export class DataTree extends ZnodeStore {
   #removeLeaf(slot: Slot): void {
     assert(slot !== this.root, "the root is never deleted");
     for (const walk of this.#walks) walk.leave(slot);
+    for (const count of this.#counts) count.leave(slot);
     const kind = this.kind(slot);
     if (kind === "ephemeral") this.ephemerals.remove(this.#ownerKey(slot), slot);
     else if (kind === "container") this.containers.delete(slot);
@@ -313,7 +328,7 @@ export class DataTree extends ZnodeStore {
   }
 
   /** Whether the znode counts for the digest: what lies below /zookeeper does not. */
-  #counts(slot: Slot): boolean {
+  #isDigested(slot: Slot): boolean {
     if (this.#system === 0) return true;
     for (let at = this.parent(slot); at !== 0; at = this.parent(at)) {
       if (at === this.#system) return false;

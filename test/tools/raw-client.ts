@@ -11,6 +11,12 @@ import {
   readMultiResponse,
   writeMultiRequest,
 } from "../../protocol/multi.ts";
+import {
+  type MultiReadOp,
+  type MultiReadResult,
+  readMultiReadResponse,
+  writeMultiReadRequest,
+} from "../../protocol/multi-read.ts";
 import { OpCode, Xid } from "../../protocol/opcodes.ts";
 import {
   type ConnectRequest,
@@ -20,6 +26,7 @@ import {
   readGetDataResponse,
   type SetWatches,
   type SetWatches2,
+  writeAddWatchRequest,
   writeAuthPacket,
   writeConnectRequest,
   writeCreateRequest,
@@ -233,6 +240,16 @@ export class RawClient {
     const reply = await this.call(OpCode.multi, (writer) => writeMultiRequest(writer, ops));
     const results = reply.err === 0 ? readMultiResponse(new Reader().reset(reply.body)) : [];
     return { reply, results };
+  }
+
+  async multiRead(ops: readonly MultiReadOp[]): Promise<MultiReadResult[]> {
+    const reply = await this.call(OpCode.multiRead, (writer) => writeMultiReadRequest(writer, ops));
+    if (reply.err !== 0) throw new Error(`multiRead: error ${reply.err}`);
+    return readMultiReadResponse(new Reader().reset(reply.body));
+  }
+
+  addWatch(path: string | null, mode: number): Promise<Reply> {
+    return this.call(OpCode.addWatch, (writer) => writeAddWatchRequest(writer, { path, mode }));
   }
 
   setWatches(request: SetWatches): Promise<Reply> {

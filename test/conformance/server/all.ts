@@ -1,5 +1,7 @@
 import { aclSuite } from "./acl.suite.ts";
+import { addWatchSuite } from "./add-watch.suite.ts";
 import { handshakeSuite } from "./handshake.suite.ts";
+import { inquiriesSuite } from "./inquiries.suite.ts";
 import { multiSuite } from "./multi.suite.ts";
 import { operationsSuite } from "./operations.suite.ts";
 import { orderSuite } from "./order.suite.ts";
@@ -13,5 +15,7 @@ export function serverSuites(peer: Peer): void {
   operationsSuite(peer);
   multiSuite(peer);
   watchesSuite(peer);
+  addWatchSuite(peer);
+  inquiriesSuite(peer);
   aclSuite(peer);
 }

@@ -20,9 +20,11 @@ test("frames come out as they went in, in order, none before the writes it waits
         const due = model.filter(({ position }) => position <= answered);
         model = model.filter(({ position }) => position > answered);
         const out: Buffer[] = [];
-        waiting.drain(answered, (bytes, start, end) =>
-          out.push(Buffer.from(bytes.subarray(start, end))),
-        );
+        waiting.drain(answered, (bytes, start, end, ids) => {
+          out.push(Buffer.from(bytes.subarray(start, end)));
+          expect(ids).toBe(end - start);
+          return true;
+        });
         expect(out).toEqual(due.map(({ frame }) => frame));
       };
       for (const one of steps) {
@@ -32,7 +34,8 @@ test("frames come out as they went in, in order, none before the writes it waits
         } else {
           submitted += one.after;
           const frame = Buffer.from(one.frame);
-          waiting.push(submitted, Buffer.concat([Buffer.from("ab"), frame]), 2, 2 + frame.length);
+          const around = Buffer.concat([Buffer.from("ab"), frame]);
+          waiting.push(submitted, frame.length, around, 2, around.length);
           model.push({ position: submitted, frame });
         }
         expect(waiting.count).toBe(model.length);
@@ -47,7 +50,21 @@ test("frames come out as they went in, in order, none before the writes it waits
 
 test("a connection that is gone leaves nothing behind", () => {
   const waiting = new WaitingFrames();
-  waiting.push(1, Buffer.alloc(100_000), 0, 100_000);
+  waiting.push(1, 1, Buffer.alloc(100_000), 0, 100_000);
   waiting.clear();
   expect([waiting.isEmpty, waiting.count, waiting.size]).toEqual([true, 0, 0]);
+});
+
+test("a frame can stop those behind it, which come out later as they went in", () => {
+  const waiting = new WaitingFrames();
+  for (const byte of [1, 2, 3]) waiting.push(0, 0, Buffer.of(byte), 0, 1);
+  const out: (number | undefined)[] = [];
+  const run = (bytes: Buffer, start: number): boolean => {
+    out.push(bytes[start]);
+    return bytes[start] !== 2;
+  };
+  waiting.drain(0, run);
+  expect([out, waiting.count]).toEqual([[1, 2], 1]);
+  waiting.drain(0, run);
+  expect([out, waiting.isEmpty]).toEqual([[1, 2, 3], true]);
 });

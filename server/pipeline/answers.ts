@@ -1,0 +1,184 @@
+/**
+ * Requests that change nothing: each is answered from the tree in its place among its session's
+ * requests, with the identities that its connection had proven when it was read from the socket.
+ *
+ * What one frame may ask for and one turn cannot do goes on in later turns (long-reads.ts).
+ */
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { Clock } from "../../protocol/host.ts";
+import { JuteError, type Reader } from "../../protocol/jute.ts";
+import { OpCode, Perm, Xid } from "../../protocol/opcodes.ts";
+import type { AclHandle } from "../tree/acl-cache.ts";
+import type { DataTree } from "../tree/data-tree.ts";
+import { AllChildrenNumber, EphemeralsOf } from "./inquiries.ts";
+import { type LongRead, LongReads } from "./long-reads.ts";
+import { MultiRead } from "./multi-read.ts";
+import { Reads } from "./reads.ts";
+import type { AuthId, Requester } from "./requester.ts";
+import type { Adding, PipelineStats } from "./stats.ts";
+
+export interface AnswersOptions {
+  readonly skipAcl: boolean;
+  readonly maxBufferBytes: number;
+}
+
+/** What is not here changes something, or is unknown and the last that is read. */
+const ANSWERED: ReadonlySet<number> = new Set([
+  OpCode.ping,
+  OpCode.auth,
+  OpCode.setWatches,
+  OpCode.setWatches2,
+  OpCode.exists,
+  OpCode.getData,
+  OpCode.getACL,
+  OpCode.getChildren,
+  OpCode.getChildren2,
+  OpCode.checkWatches,
+  OpCode.removeWatches,
+  OpCode.addWatch,
+  OpCode.whoAmI,
+  OpCode.multiRead,
+  OpCode.getEphemerals,
+  OpCode.getAllChildrenNumber,
+]);
+
+export function isAnswered(type: number): boolean {
+  return ANSWERED.has(type);
+}
+
+export class Answers {
+  readonly #tree: DataTree;
+  readonly #reads: Reads;
+  readonly #longReads: LongReads;
+  readonly #stats: PipelineStats<Adding>;
+  readonly #maxBufferBytes: number;
+
+  constructor(clock: Clock, tree: DataTree, stats: PipelineStats<Adding>, options: AnswersOptions) {
+    this.#tree = tree;
+    this.#stats = stats;
+    this.#maxBufferBytes = options.maxBufferBytes;
+    this.#reads = new Reads(tree, options.skipAcl);
+    this.#longReads = new LongReads(clock, tree, (arrivedMs) => {
+      this.#count(clock.nowMs() - arrivedMs);
+    });
+  }
+
+  /** Whether a connection may be told of changes to znodes with this access list. */
+  mayRead(requester: Requester, acl: AclHandle): boolean {
+    return this.#reads.permits(requester.authIds, acl, Perm.read);
+  }
+
+  /**
+   * @param reader Behind the request's header.
+   * @param ids Of the requester when the request was read.
+   * @param nowMs When the request's turn came.
+   */
+  answer(
+    requester: Requester,
+    xid: number,
+    type: number,
+    reader: Reader,
+    ids: readonly AuthId[],
+    nowMs: number,
+  ): void {
+    const { lastZxid } = this.#tree;
+    switch (type) {
+      case OpCode.ping:
+        requester.beginReply(Xid.ping);
+        requester.endReply(lastZxid, ErrorCode.Ok);
+        break;
+      case OpCode.auth:
+        this.#answerAuth(requester, xid);
+        break;
+      case OpCode.setWatches:
+      case OpCode.setWatches2: {
+        // Its events come before its reply.
+        const code = this.#read(type, requester, ids, reader);
+        requester.beginReply(xid);
+        requester.endReply(lastZxid, code);
+        break;
+      }
+      case OpCode.exists:
+      case OpCode.getData:
+      case OpCode.getACL:
+      case OpCode.getChildren:
+      case OpCode.getChildren2:
+      case OpCode.checkWatches:
+      case OpCode.removeWatches:
+      case OpCode.addWatch:
+      case OpCode.whoAmI: {
+        requester.beginReply(xid);
+        const code = this.#read(type, requester, ids, reader);
+        requester.endReply(lastZxid, code);
+        break;
+      }
+      case OpCode.multiRead:
+      case OpCode.getEphemerals:
+      case OpCode.getAllChildrenNumber:
+        this.#answerLong(requester, xid, type, reader, ids, nowMs);
+        return;
+      default:
+        requester.beginReply(xid);
+        requester.endReply(-1, ErrorCode.Unimplemented);
+        requester.finish("an unknown operation", { operation: type });
+    }
+    this.#count(0);
+  }
+
+  #answerAuth(requester: Requester, xid: number): void {
+    // Nothing was read behind the packet that was refused: others waited before it.
+    const isLast = requester.waiting.isEmpty;
+    const code = requester.authFailed && isLast ? ErrorCode.AuthFailed : ErrorCode.Ok;
+    requester.beginReply(xid);
+    requester.endReply(0, code);
+    if (code === ErrorCode.Ok) return;
+    this.#stats.authFailures++;
+    requester.finish("its credentials were refused");
+  }
+
+  #read(type: number, requester: Requester, ids: readonly AuthId[], reader: Reader): number {
+    try {
+      return this.#reads.answer(type, requester, ids, reader, requester.out);
+    } catch (error) {
+      if (error instanceof JuteError) return ErrorCode.MarshallingError;
+      throw error;
+    }
+  }
+
+  #answerLong(
+    requester: Requester,
+    xid: number,
+    type: number,
+    reader: Reader,
+    ids: readonly AuthId[],
+    nowMs: number,
+  ): void {
+    let read: LongRead;
+    try {
+      read = this.#longRead(requester, type, reader, ids);
+    } catch (error) {
+      if (!(error instanceof JuteError)) throw error;
+      requester.beginReply(xid);
+      requester.endReply(this.#tree.lastZxid, ErrorCode.MarshallingError);
+      this.#count(0);
+      return;
+    }
+    this.#longReads.begin(requester, xid, read, nowMs);
+  }
+
+  #longRead(requester: Requester, type: number, reader: Reader, ids: readonly AuthId[]): LongRead {
+    switch (type) {
+      case OpCode.multiRead:
+        return new MultiRead(this.#reads, ids, reader, this.#maxBufferBytes);
+      case OpCode.getEphemerals:
+        return new EphemeralsOf(this.#tree, requester.session?.key ?? "", reader);
+      default:
+        return new AllChildrenNumber(this.#tree, this.#reads, ids, reader);
+    }
+  }
+
+  #count(elapsedMs: number): void {
+    this.#stats.requestLatency.add(elapsedMs);
+    this.#stats.readLatency.add(elapsedMs);
+  }
+}

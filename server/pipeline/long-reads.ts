@@ -1,0 +1,107 @@
+/**
+ * Reads whose work has no small bound: a multiRead of a whole frame, the number of all descendants,
+ * all ephemerals of a session. One that a slice is enough for is answered at once, as any other.
+ * A longer one goes on in turns of its own, a slice at a time, and its connection is not read
+ * meanwhile: so replies keep their order, and one connection has one long read at most.
+ *
+ *     begin ──slice──▶ reply
+ *       └──more──▶ queue ──slice, one of one read each turn──▶ reply, and what waited behind it
+ *
+ * Txns are applied between two slices. What such a read tells is then not of one moment, but each
+ * part of it was true at some moment between the request and its reply.
+ */
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { Clock } from "../../protocol/host.ts";
+import { Writer } from "../../protocol/jute.ts";
+import type { DataTree } from "../tree/data-tree.ts";
+import type { Requester } from "./requester.ts";
+
+export interface LongRead {
+  /** Does a slice of the work, of a millisecond or two. True: there is more. */
+  step(out: Writer): boolean;
+  /** There is more, and the frame that it came in is about to be gone. */
+  keep(): void;
+  /** Valid once `step` returned false; with an error code, what was written is dropped. */
+  readonly code: number;
+  /** It is over, or nobody waits for it any more. */
+  close(): void;
+}
+
+/** A read that is under way. */
+interface Running {
+  readonly requester: Requester;
+  readonly xid: number;
+  readonly read: LongRead;
+  readonly out: Writer;
+  readonly arrivedMs: number;
+}
+
+/** Between two slices. */
+const PAUSE_MS = 1;
+
+const INITIAL_OUT_BYTES = 1024;
+/** What a large answer may leave allocated. */
+const RETAINED_OUT_BYTES = 0x1_0000;
+
+export class LongReads {
+  readonly #clock: Clock;
+  readonly #tree: DataTree;
+  readonly #answered: (arrivedMs: number) => void;
+  /** Invariant: at most one for each connection. The first is the next to go on. */
+  readonly #queue: Running[] = [];
+  /** Where the next answer begins. */
+  #out = new Writer(INITIAL_OUT_BYTES);
+  /** A turn of ours is due. */
+  #isArmed = false;
+
+  constructor(clock: Clock, tree: DataTree, answered: (arrivedMs: number) => void) {
+    this.#clock = clock;
+    this.#tree = tree;
+    this.#answered = answered;
+  }
+
+  begin(requester: Requester, xid: number, read: LongRead, arrivedMs: number): void {
+    const out = this.#out;
+    if (!read.step(out)) {
+      this.#reply({ requester, xid, read, out, arrivedMs });
+      if (out.bytes.length > RETAINED_OUT_BYTES) this.#out = new Writer(INITIAL_OUT_BYTES);
+      else out.clear();
+      return;
+    }
+    this.#out = new Writer(INITIAL_OUT_BYTES);
+    read.keep();
+    requester.longReadBegins();
+    this.#queue.push({ requester, xid, read, out, arrivedMs });
+    this.#arm();
+  }
+
+  readonly #turn = (): void => {
+    this.#isArmed = false;
+    const running = this.#queue.shift();
+    if (running === undefined) return;
+    if (!running.requester.isOpen) {
+      running.read.close();
+    } else if (running.read.step(running.out)) {
+      this.#queue.push(running);
+    } else {
+      this.#reply(running);
+      // Requests that waited are taken up in here, and may begin another one.
+      running.requester.longReadEnds();
+    }
+    this.#arm();
+  };
+
+  #arm(): void {
+    if (this.#isArmed || this.#queue.length === 0) return;
+    this.#isArmed = true;
+    this.#clock.after(PAUSE_MS, this.#turn);
+  }
+
+  #reply({ requester, xid, read, out, arrivedMs }: Running): void {
+    read.close();
+    requester.beginReply(xid);
+    if (read.code === ErrorCode.Ok) requester.out.raw(out.written());
+    requester.endReply(this.#tree.lastZxid, read.code);
+    this.#answered(arrivedMs);
+  }
+}
