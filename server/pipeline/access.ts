@@ -67,7 +67,7 @@ export function fixUpAcl(
   const fixed: AccessEntry[] = [];
   let expandedBytes = 0;
   for (const { perms, id } of withoutDuplicates(acl)) {
-    if (id.scheme === "auth" && id.id !== null) {
+    if (id.scheme === "auth") {
       const own = ids.filter((one) => AUTHENTICATED_SCHEMES.has(one.scheme));
       if (own.length === 0) return undefined;
       for (const one of own) {

@@ -67,7 +67,6 @@ test("a list is refused as a whole for one entry that nobody can be", () => {
     entry(31, "nobody", "x"),
     entry(31, null, "x"),
     entry(31, "digest", null),
-    entry(31, "auth", null),
     entry(31, "ip", "127.0.0"),
     entry(31, "ip", "10.0.0.0/33"),
     entry(31, "x509", "CN=somebody"),
