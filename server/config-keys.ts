@@ -92,6 +92,29 @@ const SETTINGS: Readonly<Record<string, KeyRule>> = {
     "containerMaxNeverUsedMs",
     values.looseInteger(0),
   ),
+  connection_throttle_tokens: setting("connectionTokens", values.limit(values.looseInteger(-1))),
+  connection_throttle_fill_time: setting("connectionTokenFillMs", values.looseInteger(1)),
+  connection_throttle_fill_count: setting("connectionTokenFillCount", values.looseInteger(1)),
+  connection_throttle_freeze_time: setting("connectionFreezeMs", values.looseInteger(-1)),
+  connection_throttle_drop_increase: setting("connectionDropIncrease", values.fraction),
+  connection_throttle_drop_decrease: setting("connectionDropDecrease", values.fraction),
+  connection_throttle_decrease_ratio: setting("connectionDecreaseRatio", values.fraction),
+  connection_throttle_weight_enabled: setting("connectionWeightsEnabled", values.flag),
+  connection_throttle_global_session_weight: setting("newSessionWeight", values.looseInteger(1)),
+  connection_throttle_renew_session_weight: setting("renewSessionWeight", values.looseInteger(1)),
+  request_throttle_max_requests: setting(
+    "requestThrottleMax",
+    values.limit(values.looseInteger(-1)),
+  ),
+  request_throttle_drop_stale: setting("requestThrottleDropStale", values.flag),
+  request_stale_connection_check: setting("staleConnectionCheck", values.flag),
+  request_stale_latency_check: setting("staleLatencyCheck", values.flag),
+  throttled_op_wait_time: setting("throttledOpWaitMs", values.limit(values.looseInteger(-1))),
+  largeRequestThreshold: setting(
+    "largeRequestThresholdBytes",
+    values.limit(values.looseInteger(-1)),
+  ),
+  largeRequestMaxBytes: setting("largeRequestMaxBytes", values.looseInteger(1)),
   skipACL: warnedSetting(
     "skipAcl",
     values.yesOrNo("yes"),
@@ -117,7 +140,7 @@ const ENSEMBLE: Readonly<Record<string, KeyRule>> = {
   ),
   ...rules(
     "initLimit syncLimit connectToLearnerMasterLimit electionPortBindRetry cnxTimeout commitLogCount " +
-      "observerMasterPort",
+      "observerMasterPort connection_throttle_local_session_weight",
     { kind: "replicatedOnly", type: values.integer(0) },
   ),
   quorumCnxnTimeoutMs: { kind: "replicatedOnly", type: values.integer(-1) },
@@ -145,19 +168,11 @@ const WITHOUT_CONSEQUENCE: Readonly<Record<string, KeyRule>> = {
       "flushDelay maxWriteQueuePollTime maxBatchSize maxResponseCacheSize maxGetChildrenResponseCacheSize " +
       "X509AuthenticationProvider.superUser admin.httpVersion client.certReload letAnySaslUserDoX " +
       "kerberos.removeHostFromPrincipal kerberos.removeRealmFromPrincipal allowSaslFailedClients " +
-      "IPAuthenticationProvider.usexforwardedfor jdk.tls.rejectClientInitiatedRenegotiation",
+      "IPAuthenticationProvider.usexforwardedfor jdk.tls.rejectClientInitiatedRenegotiation " +
+      "request_throttle_stall_time request_throttler.shutdownTimeout",
     { kind: "ignored" },
   ),
-  ...rules(
-    "request_throttle_max_requests request_throttle_stall_time request_throttle_drop_stale " +
-      "request_stale_latency_check request_stale_connection_check throttled_op_wait_time " +
-      "request_throttler.shutdownTimeout connection_throttle_tokens connection_throttle_fill_time " +
-      "connection_throttle_fill_count connection_throttle_freeze_time connection_throttle_drop_increase " +
-      "connection_throttle_drop_decrease connection_throttle_decrease_ratio connection_throttle_weight_enabled " +
-      "connection_throttle_global_session_weight connection_throttle_local_session_weight " +
-      "connection_throttle_renew_session_weight largeRequestThreshold largeRequestMaxBytes jvm.pause.monitor",
-    { kind: "later" },
-  ),
+  "jvm.pause.monitor": { kind: "later" },
 };
 
 const LATER_TLS = "TLS comes with a later release, and the port would stay closed";
@@ -279,7 +294,7 @@ export function knownKeys(): readonly string[] {
 
 /** True where a value must not be shown. */
 export function isSecret(key: string): boolean {
-  return /password|superDigest|secret|token/i.test(key);
+  return /password|superDigest|secret|token$/i.test(key);
 }
 
 function setting<K extends keyof ServerConfig>(

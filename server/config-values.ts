@@ -49,6 +49,12 @@ export function limit(base: ValueType<number>): ValueType<number> {
   };
 }
 
+/** A number from 0 to 1, with or without decimals. */
+export const fraction: ValueType<number> = {
+  expected: "a number from 0 to 1",
+  parse: (text) => (/^(0?\.\d+|[01](\.0+)?)$/.test(text) ? Number(text) : undefined),
+};
+
 /** A number of kilobytes, in bytes. */
 export function kilobytes(base: ValueType<number>): ValueType<number> {
   return {

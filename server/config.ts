@@ -3,7 +3,9 @@
  * units once, in `config-keys.ts`, and nothing in the server reads a setting from elsewhere: no
  * environment, no module-level switch.
  */
-export interface ServerConfig {
+import { DEFAULT_LIMITS, type LimitSettings } from "./config-limits.ts";
+
+export interface ServerConfig extends LimitSettings {
   /** Snapshots and the directory lock. Absolute, or relative to the working directory. */
   readonly dataDir: string;
   /** Transaction logs; often a disk of its own, else the same as `dataDir`. */
@@ -114,6 +116,7 @@ export function defaultConfig(
   tickTimeMs: number = DEFAULT_TICK_TIME_MS,
 ): ServerConfig {
   return {
+    ...DEFAULT_LIMITS,
     dataDir,
     dataLogDir: dataDir,
     dataDirAutocreate: true,

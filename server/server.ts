@@ -14,8 +14,10 @@ import { Summary } from "./admin/summary.ts";
 import type { ServerConfig } from "./config.ts";
 import type { Logger } from "./log.ts";
 import { ClientPort } from "./net/client-port.ts";
+import { ConnectionThrottle } from "./net/connection-throttle.ts";
 import { ContainerReaper } from "./pipeline/container-reaper.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
+import { RequestThrottle } from "./pipeline/request-throttle.ts";
 import type { Requester } from "./pipeline/requester.ts";
 import { PipelineStats } from "./pipeline/stats.ts";
 import { WaitingFrames } from "./pipeline/waiting.ts";
@@ -177,7 +179,7 @@ export class Server {
   #introduce(recovered: Recovered, directories: StorageDirectories): Parts {
     const { tree, lastZxid } = recovered;
     const config = this.#config;
-    const { clock, network } = this.#host;
+    const { clock, network, random } = this.#host;
     const stats = new PipelineStats(() => new Summary());
     const fsyncTime = new Summary();
     const sessions = new Sessions<Requester>(clock, config.tickTimeMs, STANDALONE_ID, (session) => {
@@ -207,6 +209,7 @@ export class Server {
       },
     );
     const pipeline = new Pipeline(clock, tree, sessions, log, stats, config);
+    const hasThrottle = config.requestThrottleMax > 0;
     const port = new ClientPort(
       clock,
       network,
@@ -228,6 +231,8 @@ export class Server {
       {
         waiting: () => new WaitingFrames(),
         deadlines: new ExpiryQueue(CONNECTION_TICK_MS, clock.nowMs()),
+        requests: hasThrottle ? new RequestThrottle(pipeline, clock, config) : pipeline,
+        throttle: new ConnectionThrottle(clock, random, config),
       },
     );
     const reaper = new ContainerReaper(

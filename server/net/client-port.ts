@@ -8,7 +8,8 @@ import type { EndDetails } from "../pipeline/requester.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { ExpiryQueue } from "../session/expiry.ts";
 import type { AuthSettings } from "./auth.ts";
-import { Connection, type ConnectionContext } from "./connection.ts";
+import { Connection, type ConnectionContext, type RequestTaker } from "./connection.ts";
+import type { ConnectionThrottle } from "./connection-throttle.ts";
 import { Offences } from "./offences.ts";
 
 export interface ClientPortOptions {
@@ -35,6 +36,8 @@ export interface ClientPortContext {
 export interface ClientPortParts {
   waiting(): WaitingFrames;
   deadlines: ExpiryQueue<Connection>;
+  requests: RequestTaker;
+  throttle: ConnectionThrottle;
 }
 
 /** Beyond the limits, so that a probe is heard when the server is full. */
@@ -47,6 +50,7 @@ const TURNED_AWAY = "there are as many connections as maxClientCnxns or maxCnxns
 export class ClientPort implements ConnectionContext {
   readonly clock: Clock;
   readonly pipeline: Pipeline;
+  readonly requests: RequestTaker;
   readonly maxBufferBytes: number;
   readonly auth: AuthSettings;
   /** Connections that were turned away at accept. */
@@ -87,6 +91,7 @@ export class ClientPort implements ConnectionContext {
   ) {
     this.clock = clock;
     this.pipeline = pipeline;
+    this.requests = parts.requests;
     this.maxBufferBytes = options.maxBufferBytes;
     this.auth = options.auth;
     this.#network = network;
@@ -169,6 +174,12 @@ export class ClientPort implements ConnectionContext {
     if (session === undefined && connection.expiresAtMs !== 0) return;
     const timeoutMs = session?.timeoutMs ?? this.#options.sessionlessTimeoutMs;
     this.#parts.deadlines.touch(connection, nowMs, timeoutMs);
+  }
+
+  admits(kind: "new" | "renewed"): boolean {
+    const admitted = this.#parts.throttle.admits(kind);
+    if (!admitted) this.rejected++;
+    return admitted;
   }
 
   keepsSessionless(connection: Connection, bytes: number): void {

@@ -31,6 +31,8 @@ import { type AuthSettings, addressId, authenticate } from "./auth.ts";
 export interface ConnectionContext {
   readonly clock: Clock;
   readonly pipeline: Pipeline;
+  /** The pipeline, or a throttle before it. */
+  readonly requests: RequestTaker;
   readonly maxBufferBytes: number;
   readonly auth: AuthSettings;
   /** The answer to a four-letter word, or undefined: these bytes are none. */
@@ -41,11 +43,16 @@ export interface ConnectionContext {
   touch(connection: Connection, nowMs: number): void;
   /** The connection is gone. */
   closed(connection: Connection): void;
+  /** Whether a handshake may go on, as fast as they come. */
+  admits(kind: "new" | "renewed"): boolean;
   /** What is kept of a handshake that is not complete. */
   keepsSessionless(connection: Connection, bytes: number): void;
   /** What made the server close it, for the log. */
   report(connection: Connection, reason: string, details: EndDetails): void;
 }
+
+/** Where requests go. */
+export type RequestTaker = Pick<Pipeline, "request">;
 
 type State = "greeting" | "attaching" | "open" | "ending" | "closed";
 
@@ -86,6 +93,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   sent = 0;
   /** The last auth packet was refused: the reply says so and is the last one. */
   authFailed = false;
+  throttled = 0;
   /** Bytes that the port counts as kept for it before it has a session. */
   sessionlessBytes = 0;
   hasLongRead = false;
@@ -235,6 +243,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   longReadEnds(): void {
     this.hasLongRead = false;
     this.#context.pipeline.drain(this);
+    this.#context.pipeline.onSettled?.();
     this.#considerPause();
   }
 
@@ -305,11 +314,15 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       this.cut("a request shorter than its header");
       return;
     }
+    if (!this.#context.pipeline.large.hasRoomFor(end - start)) {
+      this.cut("there are as many large requests as largeRequestMaxBytes allows");
+      return;
+    }
     const reader = this.#reader.reset(bytes, start, end);
     const xid = reader.int();
     const type = reader.int();
     if (type === OpCode.auth && !this.#authenticate(reader)) return;
-    this.#context.pipeline.request(this, xid, type, reader, start);
+    this.#context.requests.request(this, xid, type, reader, start);
     if (this.out.length > UNSENT_PAUSE_BYTES || this.waiting.count >= WAITING_PAUSE_FRAMES) {
       this.#considerPause();
     }
@@ -370,6 +383,12 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#considerPause();
     const { pipeline } = this.#context;
     pipeline.stats.connectionRequests++;
+    const { sessionHigh, sessionLow, password } = request;
+    const isNew = sessionHigh === 0 && sessionLow === 0;
+    if (!this.#context.admits(isNew ? "new" : "renewed")) {
+      this.cut("more clients connect at once than connection_throttle_tokens allows");
+      return;
+    }
     if (request.lastZxidSeen > pipeline.lastZxid) {
       // Any answer would be taken for one about the session: the client must try another server.
       this.cut("the client has seen what this server has not", {
@@ -379,11 +398,10 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       return;
     }
     const timeoutMs = pipeline.negotiate(request.timeoutMs);
-    if (request.sessionHigh === 0 && request.sessionLow === 0) {
+    if (isNew) {
       this.#takeSession(pipeline.createSession(this, timeoutMs));
       return;
     }
-    const { sessionHigh, sessionLow, password } = request;
     const expected = sessionPassword(sessionHigh, sessionLow);
     const session =
       password?.length === expected.length && timingSafeEqual(expected, password)

@@ -127,7 +127,7 @@ export class Answers {
 
   #answerAuth(requester: Requester, xid: number): void {
     // Nothing was read behind the packet that was refused: others waited before it.
-    const isLast = requester.waiting.isEmpty;
+    const isLast = requester.waiting.isEmpty && requester.throttled === 0;
     const code = requester.authFailed && isLast ? ErrorCode.AuthFailed : ErrorCode.Ok;
     requester.beginReply(xid);
     requester.endReply(0, code);

@@ -20,6 +20,8 @@ export class InFlight {
   /** Where the reply goes, if it is still there. */
   requester: Requester | undefined;
   arrivedMs = 0;
+  /** Of its frame; 0: there was none. */
+  bytes = 0;
   /** A sync has no txn: it passes when what was before it has passed. */
   isSync = false;
   /** What a sync echoes. */

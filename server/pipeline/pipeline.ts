@@ -19,12 +19,14 @@ import type { Session, Sessions } from "../session/sessions.ts";
 import type { DataTree, Slot } from "../tree/data-tree.ts";
 import { Answers, isAnswered } from "./answers.ts";
 import { type InFlight, InFlightRing } from "./in-flight.ts";
+import { type LargeRequestOptions, LargeRequests } from "./large-requests.ts";
 import { Prep, type PrepOptions, type TxnSink } from "./prep.ts";
 import { Replies } from "./replies.ts";
-import type { Requester } from "./requester.ts";
+import type { AuthId, Requester } from "./requester.ts";
 import type { Adding, PipelineStats } from "./stats.ts";
+import { XID_BYTES } from "./waiting.ts";
 
-export interface PipelineOptions extends PrepOptions {
+export interface PipelineOptions extends PrepOptions, LargeRequestOptions {
   readonly minSessionTimeoutMs: number;
   readonly maxSessionTimeoutMs: number;
   /** Writes on their way, above which no more is read from those who sent them. */
@@ -54,6 +56,9 @@ const TXN_TYPE_AT = 28;
 
 export class Pipeline {
   readonly stats: PipelineStats<Adding>;
+  readonly large: LargeRequests;
+  /** Called when requests have been answered, so that there may be room for others. */
+  onSettled: (() => void) | undefined;
   readonly #tree: DataTree;
   readonly #sessions: Sessions<Requester>;
   readonly #log: DurableLog;
@@ -71,6 +76,8 @@ export class Pipeline {
   #draining: Requester | undefined;
   #flushScheduled = false;
   #nowMs = 0;
+  /** Of the request at hand. */
+  #frameBytes = 0;
   #stopped: (() => void) | undefined;
 
   constructor(
@@ -87,6 +94,7 @@ export class Pipeline {
     this.#log = log;
     this.stats = stats;
     this.#options = options;
+    this.large = new LargeRequests(options);
     this.#prep = new Prep(tree, log, clock, options);
     this.#answers = new Answers(clock, tree, stats, options);
     this.#replies = new Replies(tree);
@@ -180,6 +188,7 @@ export class Pipeline {
    *
    * @param reader Behind the request's header.
    * @param frameStart Where its frame starts in the reader's bytes.
+   * @param ids Those that it was read with.
    */
   request(
     requester: Requester,
@@ -187,11 +196,14 @@ export class Pipeline {
     type: number,
     reader: Reader,
     frameStart: number,
+    ids: readonly AuthId[] = requester.authIds,
   ): void {
     const { session } = requester;
     assert(session !== undefined, "a request without a session");
+
     // Its end is on the way, and the connection's with it: nothing behind that is answered.
     if (session.closing) return;
+    this.#frameBytes = reader.end - frameStart;
     switch (type) {
       case OpCode.create:
       case OpCode.create2:
@@ -201,7 +213,7 @@ export class Pipeline {
       case OpCode.setData:
       case OpCode.setACL:
       case OpCode.multi:
-        this.#write(requester, session, xid, type, reader);
+        this.#write(requester, session, xid, type, reader, ids);
         return;
       case OpCode.closeSession:
         this.#sessions.markClosing(session);
@@ -211,14 +223,23 @@ export class Pipeline {
         this.#sync(requester, session, xid, reader);
         return;
       default:
-        if (session.answered < session.submitted || !requester.waiting.isEmpty) {
-          const { waiting, authIds } = requester;
-          waiting.push(session.submitted, authIds.length, reader.bytes, frameStart, reader.end);
+        if (!requester.isOpen) return;
+        if (mustWait(requester, session)) {
+          const { waiting } = requester;
+          waiting.push(session.submitted, ids.length, reader.bytes, frameStart, reader.end);
           if (!isAnswered(type)) requester.readNoFurther();
         } else {
-          this.#answers.answer(requester, xid, type, reader, requester.authIds, this.#nowMs);
+          this.#answers.answer(requester, xid, type, reader, ids, this.#nowMs);
         }
     }
+  }
+
+  /** Answers with ThrottledOp, when it is the request's turn. */
+  refuse(requester: Requester, xid: number): void {
+    const { session } = requester;
+    if (session === undefined || session.closing || !requester.isOpen) return;
+    if (mustWait(requester, session)) requester.waiting.pushRefused(session.submitted, xid);
+    else this.#answerRefused(requester, xid);
   }
 
   /** Runs what waited for writes that have been answered, or for a long read. */
@@ -246,6 +267,7 @@ export class Pipeline {
     this.#answerSyncs();
     const isStopping = this.#stopped !== undefined;
     if (this.#held.size > 0 && !isStopping && !this.#isBusy()) this.#release();
+    this.onSettled?.();
     if (this.#inFlight.length === 0) this.#stopped?.();
   }
 
@@ -272,9 +294,9 @@ export class Pipeline {
     xid: number,
     type: number,
     reader: Reader,
+    ids: readonly AuthId[],
   ): void {
-    const { authIds } = requester;
-    const zxid = this.#prep.request(type, session.high, session.low, xid, authIds, reader);
+    const zxid = this.#prep.request(type, session.high, session.low, xid, ids, reader);
     const entry = this.#enqueue(type, xid, zxid, session, requester);
     if (type === OpCode.multi) entry.askedTypes = this.#prep.askedTypes;
   }
@@ -316,6 +338,9 @@ export class Pipeline {
     entry.requester = requester;
     entry.arrivedMs = this.#nowMs;
     entry.isSync = false;
+    entry.bytes = this.#frameBytes;
+    this.#frameBytes = 0;
+    this.large.add(entry.bytes);
     if (session !== undefined) session.submitted++;
     if (!this.#flushScheduled) {
       this.#flushScheduled = true;
@@ -393,6 +418,7 @@ export class Pipeline {
   }
 
   #forget(entry: InFlight): void {
+    this.large.remove(entry.bytes);
     entry.session = undefined;
     entry.requester = undefined;
     entry.path = null;
@@ -405,14 +431,27 @@ export class Pipeline {
     const ids = idCount === authIds.length ? authIds : authIds.slice(0, idCount);
     const reader = this.#reader.reset(bytes, start, end);
     const xid = reader.int();
-    const type = reader.int();
-    this.#answers.answer(requester, xid, type, reader, ids, this.#nowMs);
+    if (end - start === XID_BYTES) {
+      this.#answerRefused(requester, xid);
+    } else {
+      this.#answers.answer(requester, xid, reader.int(), reader, ids, this.#nowMs);
+    }
     return !requester.hasLongRead;
   };
+
+  #answerRefused(requester: Requester, xid: number): void {
+    requester.beginReply(xid);
+    requester.endReply(this.#tree.lastZxid, ErrorCode.ThrottledOp);
+  }
 
   #count(kind: Adding, arrivedMs: number): void {
     const elapsedMs = this.#nowMs - arrivedMs;
     this.stats.requestLatency.add(elapsedMs);
     kind.add(elapsedMs);
   }
+}
+
+/** Whether a request that changes nothing has to wait for earlier ones of its session. */
+function mustWait(requester: Requester, session: Session<Requester>): boolean {
+  return session.answered < session.submitted || !requester.waiting.isEmpty;
 }

@@ -30,6 +30,8 @@ export interface Requester extends SessionHolder, Watcher {
   readonly isOpen: boolean;
   /** Between `longReadBegins` and `longReadEnds`. */
   readonly hasLongRead: boolean;
+  /** Its requests that wait until fewer are in work. */
+  throttled: number;
   /** Reads that wait for a write of their session. */
   readonly waiting: WaitingFrames;
   /** Where replies are written; they leave together at the end of the turn. */

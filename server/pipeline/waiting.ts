@@ -10,6 +10,8 @@
  * copied, since the chunk that they came in is gone by then; the memory is used again.
  */
 const HEADER_BYTES = 16;
+/** A whole request has a type too. */
+export const XID_BYTES = 4;
 const INITIAL_BYTES = 1024;
 /** A queue that grew beyond this gives its memory back when it is empty. */
 const RETAINED_BYTES_MAX = 0x1_0000;
@@ -38,6 +40,13 @@ export class WaitingFrames {
   /** Bytes that wait. */
   get size(): number {
     return this.#end - this.#head;
+  }
+
+  /** A request that is refused once its turn comes stands here with its xid alone. */
+  pushRefused(position: number, xid: number): void {
+    const frame = Buffer.alloc(XID_BYTES);
+    frame.writeInt32BE(xid);
+    this.push(position, 0, frame, 0, XID_BYTES);
   }
 
   push(position: number, ids: number, frame: Buffer, start: number, end: number): void {

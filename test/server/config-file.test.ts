@@ -364,9 +364,7 @@ test("a key with the prefix of its property counts, with a warning", () => {
 // operations 2.1/Documented key ≠ working key: requestThrottleLimit
 // operations 2.4/two different values for a key and its alias
 test("two spellings of one key must not disagree", () => {
-  expect(problems("requestThrottleLimit=5\nrequest_throttle_max_requests=5")).toEqual([
-    "zoo.cfg:4:1: warning: not offered by this release and ignored: request_throttle_max_requests",
-  ]);
+  expect(problems("requestThrottleLimit=5\nrequest_throttle_max_requests=5")).toEqual([]);
   expect(problems("requestThrottleLimit=5\nrequest_throttle_max_requests=6")[0]).toBe(
     'zoo.cfg:4:1: error: request_throttle_max_requests: the same as "requestThrottleLimit" (zoo.cfg:3:1), with another value',
   );
@@ -387,11 +385,11 @@ test("only group.N and weight.N speak of quorums", () => {
 test("keys that tune what is not here are listed in one warning, and so are those still to come", () => {
   expect(
     problems(
-      "nio.numWorkerThreads=4\nadmin.serverPort=1\ncommitProcessor.numWorkerThreads=2\nlargeRequestThreshold=5",
+      "nio.numWorkerThreads=4\nadmin.serverPort=1\ncommitProcessor.numWorkerThreads=2\njvm.pause.monitor=true",
     ),
   ).toEqual([
     "zoo.cfg:3:1: warning: of no use to quorate and ignored: nio.numWorkerThreads, commitProcessor.numWorkerThreads",
-    "zoo.cfg:4:1: warning: not offered by this release and ignored: admin.serverPort, largeRequestThreshold",
+    "zoo.cfg:4:1: warning: not offered by this release and ignored: admin.serverPort, jvm.pause.monitor",
   ]);
 });
 
@@ -512,3 +510,22 @@ test.each(["a:1:2:OBSERVER", "[::1]:1:2:observer;[::]:2181", "a:1:2:observer|b:1
     ]);
   },
 );
+
+// operations 2.4/request_throttle_max_requests, 2.4/connection_throttle_tokens, 2.4/largeRequestThreshold
+test("the throttles are read under their names, and under those of the manual", () => {
+  const settings = config(
+    "connectionMaxTokens=100\nconnection_throttle_drop_increase=0.5\nrequestThrottleLimit=7\n" +
+      "throttled_op_wait_time=20\nlargeRequestThreshold=-1\nrequest_throttle_stall_time=5",
+  );
+  expect(settings).toMatchObject({
+    connectionTokens: 100,
+    connectionDropIncrease: 0.5,
+    requestThrottleMax: 7,
+    throttledOpWaitMs: 20,
+    largeRequestThresholdBytes: 0,
+    largeRequestMaxBytes: 104_857_600,
+  });
+  expect(problems("connection_throttle_drop_increase=2")).toEqual([
+    'zoo.cfg:3:35: error: connection_throttle_drop_increase: expected a number from 0 to 1, got "2"',
+  ]);
+});
