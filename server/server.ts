@@ -182,9 +182,12 @@ export class Server {
     const { clock, network, random } = this.#host;
     const stats = new PipelineStats(() => new Summary());
     const fsyncTime = new Summary();
-    const sessions = new Sessions<Requester>(clock, config.tickTimeMs, STANDALONE_ID, (session) => {
-      this.#log.info({ session: session.key, timeoutMs: session.timeoutMs }, "session expired");
-      pipeline.expire(session);
+    const sessions = new Sessions<Requester>(clock, config.tickTimeMs, STANDALONE_ID, {
+      mayExpire: () => pipeline.mayExpire(),
+      expired: (session) => {
+        this.#log.info({ session: session.key, timeoutMs: session.timeoutMs }, "session expired");
+        pipeline.expire(session);
+      },
     });
     const log = new TxnLog(
       this.#host,

@@ -40,6 +40,9 @@ export interface ClientPortParts {
   throttle: ConnectionThrottle;
 }
 
+/** Silent connections that are cut in one turn: thousands may have fallen silent at once. */
+const EXPIRE_MAX = 32;
+
 /** Beyond the limits, so that a probe is heard when the server is full. */
 const PROBE_CONNECTIONS = 8;
 /** What all connections together may make the server keep before they have a session. */
@@ -74,7 +77,8 @@ export class ClientPort implements ConnectionContext {
   #flushing: Connection[] = [];
   readonly #flush: () => void;
   readonly #expire: () => void;
-  readonly #expired: (connection: Connection) => void;
+  /** Connections whose deadline passed, cut in this turn. */
+  #expiring = 0;
   /** Connections beyond the limits. */
   #probes = 0;
   #listener: Listener | undefined;
@@ -100,11 +104,13 @@ export class ClientPort implements ConnectionContext {
     this.#parts = parts;
     this.#offences = new Offences((reason, details) => context.report(reason, details));
     this.#flush = () => this.#flushAll();
-    this.#expired = (connection) => this.#expireOne(connection);
+    const mayExpire = (): boolean => this.#expiring < EXPIRE_MAX;
+    const expired = (connection: Connection): void => this.#expireOne(connection);
     this.#expire = () => {
       if (this.#timer === undefined) return;
       const nowMs = clock.nowMs();
-      parts.deadlines.expire(nowMs, this.#expired);
+      this.#expiring = 0;
+      parts.deadlines.expire(nowMs, mayExpire, expired);
       this.#offences.sweep(nowMs);
       this.#arm();
     };
@@ -244,6 +250,7 @@ export class ClientPort implements ConnectionContext {
   }
 
   #expireOne(connection: Connection): void {
+    this.#expiring++;
     if (connection.session !== undefined) {
       connection.cut("nothing was heard from it for its timeout");
     } else {

@@ -30,6 +30,8 @@ export class InFlight {
   code = 0;
   /** Of a multi: what its parts were asked as. */
   askedTypes: readonly number[] = [];
+  /** Of a session that expired: how much its end is taken for. */
+  expiringBytes = 0;
 }
 
 export class InFlightRing {

@@ -51,6 +51,14 @@ export interface DurableBatch {
   next(): boolean;
 }
 
+/**
+ * Sessions are expired while less than this is on its way: the paths of their ephemerals and
+ * SESSION_BYTES each. It is a millisecond or two of work, or one session that owns more.
+ */
+const EXPIRING_BYTES_MAX = 4 * 1024;
+/** What the end of a session without ephemerals is taken for. */
+const SESSION_BYTES = 64;
+
 /** Where a txn's header, of 32 bytes, has its type. */
 const TXN_TYPE_AT = 28;
 
@@ -78,6 +86,8 @@ export class Pipeline {
   #nowMs = 0;
   /** Of the request at hand. */
   #frameBytes = 0;
+  /** What is in flight of sessions that expired: see EXPIRING_BYTES_MAX. */
+  #expiringBytes = 0;
   #stopped: (() => void) | undefined;
 
   constructor(
@@ -155,10 +165,21 @@ export class Pipeline {
     return session;
   }
 
+  /**
+   * Whether one more session may be expired: thousands may be due at once, and all that is deleted
+   * with them is applied in the turn in which it is durable.
+   */
+  mayExpire(): boolean {
+    return this.#expiringBytes < EXPIRING_BYTES_MAX;
+  }
+
   /** A session has expired: nothing revives it any more. */
   expire(session: Session<Requester>): void {
     this.stats.expiredSessions++;
-    this.#closeSession(session, 0, undefined);
+    const bytes = SESSION_BYTES + this.#prep.ephemeralPathBytes(session.high, session.low);
+    const entry = this.#closeSession(session, 0, undefined);
+    entry.expiringBytes = bytes;
+    this.#expiringBytes += bytes;
   }
 
   /** Closes a session that owns ephemerals and that nobody knows any more (storage F-5). */
@@ -301,9 +322,13 @@ export class Pipeline {
     if (type === OpCode.multi) entry.askedTypes = this.#prep.askedTypes;
   }
 
-  #closeSession(session: Session<Requester>, xid: number, requester: Requester | undefined): void {
+  #closeSession(
+    session: Session<Requester>,
+    xid: number,
+    requester: Requester | undefined,
+  ): InFlight {
     const zxid = this.#prep.closeSession(session.high, session.low, xid);
-    this.#enqueue(OpCode.closeSession, xid, zxid, session, requester);
+    return this.#enqueue(OpCode.closeSession, xid, zxid, session, requester);
   }
 
   /** Answered when all that was sent into the pipeline before it has been applied. */
@@ -419,6 +444,8 @@ export class Pipeline {
 
   #forget(entry: InFlight): void {
     this.large.remove(entry.bytes);
+    this.#expiringBytes -= entry.expiringBytes;
+    entry.expiringBytes = 0;
     entry.session = undefined;
     entry.requester = undefined;
     entry.path = null;

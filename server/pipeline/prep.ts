@@ -123,6 +123,11 @@ export class Prep {
     return this.#commitWithDigest(writer);
   }
 
+  /** What the paths of the session's ephemerals take up in the txn that ends it. */
+  ephemeralPathBytes(sessionHigh: number, sessionLow: number): number {
+    return this.#changes.ephemeralPathBytes(sessionHigh, sessionLow);
+  }
+
   /** Ends a session and, in the same txn, every ephemeral that it has or is about to have. */
   closeSession(sessionHigh: number, sessionLow: number, cxid: number): Zxid {
     const writer = this.#begin(OpCode.closeSession, sessionHigh, sessionLow, cxid);

@@ -54,11 +54,15 @@ export class ExpiryQueue<T extends Expiring> {
     return Math.max(0, this.#nextMs - nowMs);
   }
 
-  /** Takes out every element whose bucket ended at or before now, oldest first. */
-  expire(nowMs: number, expired: (element: T) => void): void {
+  /**
+   * Takes out the elements whose bucket ended at or before now, oldest first, as long as `mayGoOn`.
+   * What is left is still due, unless it is touched: `waitMs` is 0 then.
+   */
+  expire(nowMs: number, mayGoOn: () => boolean, expired: (element: T) => void): void {
     while (this.#nextMs <= nowMs) {
       // What an element's end removes is still found in here, and does not expire as well.
       for (const element of this.#buckets.get(this.#nextMs) ?? []) {
+        if (!mayGoOn()) return;
         this.remove(element);
         expired(element);
       }

@@ -14,6 +14,14 @@ export interface SessionHolder {
   writeAnswered(): void;
 }
 
+/** What ends sessions. */
+export interface Ending<H extends SessionHolder> {
+  /** Whether one more may be ended in this turn; asked again in a later one. */
+  mayExpire(): boolean;
+  /** A session's deadline has passed; it is closing already. */
+  expired(session: Session<H>): void;
+}
+
 export class Session<H extends SessionHolder = SessionHolder> implements Expiring {
   readonly high: number;
   readonly low: number;
@@ -46,7 +54,6 @@ export class Sessions<H extends SessionHolder> {
   readonly #clock: Clock;
   readonly #queue: ExpiryQueue<Session<H>>;
   readonly #byKey = new Map<string, Session<H>>();
-  readonly #expired: (session: Session<H>) => void;
   readonly #expireDue: () => void;
   readonly #tick: () => void;
   /** Undefined: nothing expires, not even what already waits for the turn's end. */
@@ -55,15 +62,9 @@ export class Sessions<H extends SessionHolder> {
   #nextLow: number;
 
   /** @param serverId 1 to 254: the top byte of every session id made here. */
-  constructor(
-    clock: Clock,
-    tickMs: number,
-    serverId: number,
-    expired: (session: Session<H>) => void,
-  ) {
+  constructor(clock: Clock, tickMs: number, serverId: number, ending: Ending<H>) {
     assert(serverId > 0 && serverId < 255, "a server id fits the top byte of a session id");
     this.#clock = clock;
-    this.#expired = expired;
     this.#queue = new ExpiryQueue(tickMs, clock.nowMs());
     // (serverId << 56) | ((millis << 24) >>> 8): the low 40 bits of the clock above 16 bits of
     // counter (client-protocol 3.6). The wall clock, so that a restart does not meet old ids.
@@ -72,9 +73,14 @@ export class Sessions<H extends SessionHolder> {
     this.#nextLow = ((millis % 2 ** 16) << 16) | 0;
     // A server that was stopped for long finds a deadline passed and requests waiting in its
     // sockets. What waits there is read first: the timer only asks for the end of the turn.
+    const mayExpire = (): boolean => ending.mayExpire();
+    const expire = (session: Session<H>): void => {
+      session.closing = true;
+      ending.expired(session);
+    };
     this.#expireDue = () => {
       if (this.#timer === undefined) return;
-      this.#queue.expire(this.#clock.nowMs(), this.#expire);
+      this.#queue.expire(this.#clock.nowMs(), mayExpire, expire);
       this.#arm();
     };
     this.#tick = () => this.#clock.endOfTurn(this.#expireDue);
@@ -137,11 +143,6 @@ export class Sessions<H extends SessionHolder> {
     this.#queue.remove(session);
     this.#byKey.delete(session.key);
   }
-
-  readonly #expire = (session: Session<H>): void => {
-    session.closing = true;
-    this.#expired(session);
-  };
 
   #advance(): void {
     this.#nextLow = (this.#nextLow + 1) | 0;

@@ -4,6 +4,8 @@ import { type Expiring, ExpiryQueue } from "../../../server/session/expiry.ts";
 
 const TICK_MS = 500;
 
+const always = (): boolean => true;
+
 class Element implements Expiring {
   expiresAtMs = 0;
   touchedMs = -1;
@@ -25,7 +27,7 @@ test("an element lives as long as its timeout, and no longer than a tick beyond 
       const queue = new ExpiryQueue<Element>(TICK_MS, nowMs);
       const elements = Array.from({ length: 4 }, () => new Element());
       const expire = (): void => {
-        queue.expire(nowMs, (element) => {
+        queue.expire(nowMs, always, (element) => {
           const age = nowMs - element.touchedMs;
           expect(age).toBeGreaterThanOrEqual(element.timeoutMs);
           element.touchedMs = -1;
@@ -61,9 +63,32 @@ test("an element that another one's end removes does not expire as well", () => 
   const elements = [new Element(), new Element()];
   for (const element of elements) queue.touch(element, 0, 100);
   const expired: Element[] = [];
-  queue.expire(10_000, (element) => {
+  queue.expire(10_000, always, (element) => {
     expired.push(element);
     for (const other of elements) queue.remove(other);
   });
   expect(expired).toHaveLength(1);
+});
+
+test("what may not expire in this turn is still due in the next, unless it is touched", () => {
+  const queue = new ExpiryQueue<Element>(TICK_MS, 0);
+  const elements = Array.from({ length: 5 }, () => new Element());
+  for (const element of elements) queue.touch(element, 0, 100);
+  const expired: Element[] = [];
+  const turn = (): void => {
+    const atMost = expired.length + 2;
+    queue.expire(
+      10_000,
+      () => expired.length < atMost,
+      (element) => expired.push(element),
+    );
+  };
+  turn();
+  expect(expired).toEqual(elements.slice(0, 2));
+  expect(queue.waitMs(10_000)).toBe(0);
+  queue.touch(elements[2] as Element, 10_000, 100);
+  turn();
+  turn();
+  expect(expired).toEqual(elements.toSpliced(2, 1));
+  expect(queue.waitMs(10_000)).toBeGreaterThan(0);
 });

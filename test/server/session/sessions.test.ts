@@ -43,7 +43,10 @@ class ManualClock implements Clock {
 function room(): { clock: ManualClock; sessions: Sessions<never>; expired: Session<never>[] } {
   const clock = new ManualClock();
   const expired: Session<never>[] = [];
-  const sessions = new Sessions<never>(clock, TICK_MS, 1, (session) => expired.push(session));
+  const sessions = new Sessions<never>(clock, TICK_MS, 1, {
+    mayExpire: () => true,
+    expired: (session) => expired.push(session),
+  });
   sessions.start();
   return { clock, sessions, expired };
 }
