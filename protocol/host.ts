@@ -10,6 +10,28 @@ export interface Host {
   readonly random: Random;
   readonly network: Network;
   readonly disk: Disk;
+  readonly machine: Machine;
+}
+
+/** What the machine and the process are called: for operators to read, decides nothing. */
+export interface Machine {
+  describe(): MachineDescription;
+}
+
+export interface MachineDescription {
+  readonly hostName: string;
+  /** As `process.version` has it, without the v. */
+  readonly nodeVersion: string;
+  readonly osName: string;
+  readonly osArchitecture: string;
+  readonly osVersion: string;
+  readonly userName: string;
+  readonly userHome: string;
+  readonly workingDirectory: string;
+  /** Of the JavaScript heap: not in use, in use or not, and what it may grow to. */
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  readonly maxBytes: number;
 }
 
 export interface Clock {

@@ -6,6 +6,7 @@ import { randomFillSync } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { Clock, Host, Random, Timer } from "./host.ts";
 import { NodeDisk } from "./node-disk.ts";
+import { describeMachine } from "./node-machine.ts";
 import { NodeNetwork } from "./node-network.ts";
 
 /** The machine this process runs on. Every call gives doors of its own. */
@@ -15,6 +16,7 @@ export function nodeHost(): Host {
     random: new NodeRandom(),
     network: new NodeNetwork(),
     disk: new NodeDisk(),
+    machine: { describe: describeMachine },
   };
 }
 

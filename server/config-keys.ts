@@ -7,7 +7,7 @@
  *
  * @see operations 2.3 and 2.4 in the groups named here
  */
-import { answeredWords } from "./admin/four-letter.ts";
+import { knownWords } from "./admin/four-letter.ts";
 import type { ServerConfig } from "./config.ts";
 import type { ValueType } from "./config-values.ts";
 import * as values from "./config-values.ts";
@@ -124,8 +124,8 @@ const SETTINGS: Readonly<Record<string, KeyRule>> = {
   "DigestAuthenticationProvider.superDigest": setting("superDigest", values.digestId),
   "DigestAuthenticationProvider.enabled": setting("digestAuthEnabled", values.flag),
   "DigestAuthenticationProvider.digestAlg": setting("digestAlgorithm", values.digestAlgorithm),
-  "4lw.commands.whitelist": setting("fourLetterWords", values.words(answeredWords)),
-  "quorate.4lw.loopbackWhitelist": setting("loopbackFourLetterWords", values.words(answeredWords)),
+  "4lw.commands.whitelist": setting("fourLetterWords", values.words(knownWords)),
+  "quorate.4lw.loopbackWhitelist": setting("loopbackFourLetterWords", values.words(knownWords)),
   "quorate.log.level": setting("logLevel", values.logLevel),
 };
 

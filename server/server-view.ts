@@ -1,16 +1,29 @@
 /** What operators are told of a server, gathered from its rooms at the moment of asking. */
-import type { Host } from "../protocol/host.ts";
-import type { Zxid } from "../protocol/zxid.ts";
-import type { AdminSource, ConnectionView, ServerMode } from "./admin/four-letter.ts";
+import type { Disk, Host, MachineDescription } from "../protocol/host.ts";
+import { keyHighWord, keyLowWord, sessionHex, type Zxid } from "../protocol/zxid.ts";
+import type {
+  AdminSource,
+  ConnectionView,
+  DeadlineView,
+  DirectoryBytes,
+  OwnerView,
+  ServerMode,
+  SettingsView,
+  WatchesView,
+} from "./admin/source.ts";
 import type { Summary, SummaryView } from "./admin/summary.ts";
+import { addressText } from "./admin/words/texts.ts";
 import type { FourLetterWhitelist, ServerConfig } from "./config.ts";
 import type { ClientPort } from "./net/client-port.ts";
+import type { Connection } from "./net/connection.ts";
 import type { Pipeline } from "./pipeline/pipeline.ts";
 import type { Requester } from "./pipeline/requester.ts";
 import type { PipelineStats } from "./pipeline/stats.ts";
-import type { Sessions } from "./session/sessions.ts";
+import type { Session, Sessions } from "./session/sessions.ts";
+import type { DirectorySizes } from "./storage/directory-sizes.ts";
 import type { DataTree } from "./tree/data-tree.ts";
-import { VERSION_TEXT } from "./version.ts";
+import type { LoggedDigest } from "./tree/digest-log.ts";
+import { QUORATE_VERSION, VERSION_TEXT } from "./version.ts";
 
 /** Where it is gathered. */
 export interface ViewSources {
@@ -19,9 +32,11 @@ export interface ViewSources {
   readonly pipeline: Pipeline;
   readonly port: ClientPort;
   readonly stats: PipelineStats<Summary>;
-  readonly fsyncTime: SummaryView;
-  readonly snapshotTime: SummaryView;
+  readonly fsyncTime: Summary;
+  readonly snapshotTime: Summary;
   readonly digestMismatches: number;
+  readonly directorySizes: DirectorySizes;
+  readonly serverId: number;
 }
 
 /** Where Linux lists the descriptors of the process that looks. */
@@ -30,14 +45,20 @@ const DESCRIPTORS = "/proc/self/fd";
 export class ServerView implements AdminSource {
   readonly mode: ServerMode = "standalone";
   readonly versionText: string = VERSION_TEXT;
+  readonly quorateVersion: string = QUORATE_VERSION;
+  /** Client requests, packets from the leader, session life cycle, leader pings: as ZooKeeper begins. */
+  traceMask = 306n;
+  /** -1 where the system does not tell. */
+  readonly maxFileDescriptorCount: number;
   readonly fourLetterWords: FourLetterWhitelist;
   readonly loopbackFourLetterWords: FourLetterWhitelist;
   readonly forceSync: boolean;
-  /** Behind no door of the host; Linux tells it in /proc/self/limits. */
-  readonly maxFileDescriptorCount = -1;
   readonly #host: Host;
   readonly #from: ViewSources;
+  readonly #config: ServerConfig;
   #servingSinceMs: number | undefined;
+  #clientPort = 0;
+  #digestMismatches: number;
 
   constructor(host: Host, config: ServerConfig, from: ViewSources) {
     this.#host = host;
@@ -45,10 +66,18 @@ export class ServerView implements AdminSource {
     this.fourLetterWords = config.fourLetterWords;
     this.loopbackFourLetterWords = config.loopbackFourLetterWords;
     this.forceSync = config.forceSync;
+    this.#config = config;
+    this.#digestMismatches = from.digestMismatches;
+    this.maxFileDescriptorCount = descriptorLimit(host.disk);
   }
 
-  startServing(): void {
+  startServing(clientPort: number): void {
+    this.#clientPort = clientPort;
     this.#servingSinceMs = this.#host.clock.nowMs();
+  }
+
+  stopServing(): void {
+    this.#servingSinceMs = undefined;
   }
 
   get serving(): boolean {
@@ -90,15 +119,93 @@ export class ServerView implements AdminSource {
 
   *connections(): IterableIterator<ConnectionView> {
     for (const connection of this.#from.port.connections()) {
+      const { link, usage, session, sinceMs } = connection;
       yield {
-        remoteAddress: connection.link.remoteAddress,
-        remotePort: connection.link.remotePort,
+        remoteAddress: link.remoteAddress,
+        remotePort: link.remotePort,
         interest: connection.interest,
         queued: connection.queued,
         received: connection.received,
         sent: connection.sent,
+        session: session && {
+          high: session.high,
+          low: session.low,
+          timeoutMs: session.timeoutMs,
+          sinceMs,
+          usage,
+        },
       };
     }
+  }
+
+  get settings(): SettingsView {
+    const { directorySizes, serverId } = this.#from;
+    const config = this.#config;
+    return {
+      tickTimeMs: config.tickTimeMs,
+      maxClientConnections: config.maxClientConnections,
+      minSessionTimeoutMs: config.minSessionTimeoutMs,
+      maxSessionTimeoutMs: config.maxSessionTimeoutMs,
+      clientPortListenBacklog: config.clientPortListenBacklog,
+      clientPort: this.#clientPort,
+      snapshotDirectory: directorySizes.directories.snapshots,
+      logDirectory: directorySizes.directories.logs,
+      serverId,
+    };
+  }
+
+  machine(): MachineDescription {
+    return this.#host.machine.describe();
+  }
+
+  digests(): readonly LoggedDigest[] {
+    return this.#from.tree.digestLog.entries();
+  }
+
+  get dataWatches(): WatchesView {
+    return this.#from.tree.watches.data;
+  }
+
+  sessionDeadlines(): readonly DeadlineView[] {
+    return this.#deadlines(this.#from.sessions.deadlines(), sessionName);
+  }
+
+  connectionDeadlines(): readonly DeadlineView[] {
+    return this.#deadlines(this.#from.port.deadlines(), connectionName);
+  }
+
+  get ephemeralOwnerCount(): number {
+    return this.#from.tree.ephemerals.sessionCount;
+  }
+
+  *ephemeralOwners(): IterableIterator<OwnerView> {
+    const { tree } = this.#from;
+    for (const key of tree.ephemerals.sessions()) {
+      const slots = tree.ephemerals.of(key);
+      yield {
+        session: sessionHex(keyHighWord(key), keyLowWord(key)),
+        count: slots.size,
+        *paths() {
+          for (const slot of slots) yield tree.pathText(slot);
+        },
+      };
+    }
+  }
+
+  directoryBytes(): Generator<"", DirectoryBytes> {
+    return this.#from.directorySizes.measure();
+  }
+
+  resetConnections(): void {
+    for (const connection of this.#from.port.connections()) connection.resetCounts();
+  }
+
+  resetStatistics(): void {
+    this.#from.stats.reset();
+    this.#from.port.resetCounts();
+    this.#from.fsyncTime.reset();
+    this.#from.snapshotTime.reset();
+    this.#digestMismatches = 0;
   }
 
   get packetsReceived(): number {
@@ -146,7 +253,7 @@ export class ServerView implements AdminSource {
   }
 
   get digestMismatchCount(): number {
-    return this.#from.digestMismatches;
+    return this.#digestMismatches;
   }
 
   get lastResponseBytes(): number {
@@ -185,4 +292,45 @@ export class ServerView implements AdminSource {
     const { disk } = this.#host;
     return disk.stat(DESCRIPTORS)?.isDirectory === true ? disk.list(DESCRIPTORS).length : -1;
   }
+
+  /** Deadlines are of the monotonic clock. */
+  #deadlines<T>(
+    buckets: readonly (readonly [endMs: number, elements: ReadonlySet<T>])[],
+    name: (element: T) => string,
+  ): DeadlineView[] {
+    const { clock } = this.#host;
+    const shiftMs = clock.wallMs() - clock.nowMs();
+    return buckets.map(([endMs, elements]) => ({
+      wallMs: Math.floor(endMs + shiftMs),
+      get count() {
+        return elements.size;
+      },
+      *names() {
+        for (const element of elements) yield name(element);
+      },
+    }));
+  }
+}
+
+function sessionName({ high, low }: Session<Requester>): string {
+  return sessionHex(high, low);
+}
+
+function connectionName({ link, session }: Connection): string {
+  const id = session === undefined ? "0x0" : sessionHex(session.high, session.low);
+  return `ip: ${addressText(link.remoteAddress, link.remotePort)} sessionId: ${id}`;
+}
+
+/** Where Linux tells the limit: "Max open files  <soft>  <hard>  files". */
+const LIMITS = "/proc/self/limits";
+const LIMITS_BYTES_MAX = 4096;
+
+function descriptorLimit(disk: Disk): number {
+  if (disk.stat(LIMITS) === undefined) return -1;
+  const file = disk.openNow(LIMITS, "read");
+  const text = Buffer.alloc(LIMITS_BYTES_MAX);
+  const length = file.readNow(text, 0);
+  file.closeNow();
+  const soft = /^Max open files +(\d+)/m.exec(text.toString("latin1", 0, length))?.[1];
+  return soft === undefined ? -1 : Number(soft);
 }

@@ -9,7 +9,7 @@
  */
 import type { Host, HostError } from "../protocol/host.ts";
 import { zxidHex } from "../protocol/zxid.ts";
-import { fourLetterAnswer, fourLetterWord } from "./admin/four-letter.ts";
+import { Answering } from "./admin/answering.ts";
 import { Summary } from "./admin/summary.ts";
 import type { ServerConfig } from "./config.ts";
 import type { Logger } from "./log.ts";
@@ -31,6 +31,7 @@ import {
   takeInitializeMarker,
   wasCreatedHere,
 } from "./storage/directories.ts";
+import { DirectorySizes } from "./storage/directory-sizes.ts";
 import type { StorageDirectories } from "./storage/files.ts";
 import { type Recovered, recover } from "./storage/recovery.ts";
 import { RecoveryError } from "./storage/recovery-error.ts";
@@ -128,6 +129,7 @@ export class Server {
     if (parts === undefined || this.#state === "stopping" || this.#state === "stopped") return;
     if (this.#state === "failed") return;
     this.#state = "stopping";
+    parts.view.stopServing();
     parts.sessions.stop();
     parts.reaper.stop();
     parts.purge.stop();
@@ -228,7 +230,7 @@ export class Server {
         auth: config,
       },
       {
-        fourLetterAnswer: (bytes, address) => this.#fourLetterAnswer(bytes, address),
+        words: new Answering(clock, this.#log, () => view),
         report: (reason, details) => this.#log.info(details, `connection closed: ${reason}`),
       },
       {
@@ -250,7 +252,7 @@ export class Server {
     );
     const snapshots = new SnapshotWriter(this.#host, tree, { directory: directories.snapshots });
     const snapshotTime = new Summary();
-    const view = new ServerView(this.#host, config, {
+    const view: ServerView = new ServerView(this.#host, config, {
       tree,
       sessions,
       pipeline,
@@ -259,6 +261,8 @@ export class Server {
       fsyncTime,
       snapshotTime,
       digestMismatches: recovered.report.digestMismatches.length,
+      directorySizes: new DirectorySizes(this.#host.disk, clock, directories),
+      serverId: 0,
     });
     const purge = this.#introducePurge(directories);
     return { tree, sessions, log, pipeline, port, reaper, snapshots, purge, snapshotTime, view };
@@ -304,7 +308,7 @@ export class Server {
         return;
       }
       this.#state = "serving";
-      parts.view.startServing();
+      parts.view.startServing(port);
       parts.sessions.start();
       parts.reaper.start();
       parts.purge.start();
@@ -344,13 +348,6 @@ export class Server {
         this.#events.stopped();
       });
     });
-  }
-
-  #fourLetterAnswer(firstFourBytes: number, address: string): string | undefined {
-    const word = fourLetterWord(firstFourBytes);
-    const view = this.#parts?.view;
-    if (word === undefined || view === undefined) return undefined;
-    return fourLetterAnswer(word, view, address);
   }
 
   #refuse(error: unknown): void {

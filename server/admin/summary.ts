@@ -25,6 +25,13 @@ export class Summary implements SummaryView {
     this.count++;
     this.sum += value;
   }
+
+  reset(): void {
+    this.count = 0;
+    this.sum = 0;
+    this.min = 0;
+    this.max = 0;
+  }
 }
 
 /** The mean as Java prints a double: a decimal point always, four decimals at most. */

@@ -8,7 +8,8 @@ import type { EndDetails } from "../pipeline/requester.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { ExpiryQueue } from "../session/expiry.ts";
 import type { AuthSettings } from "./auth.ts";
-import { Connection, type ConnectionContext, type RequestTaker } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionContext, RequestTaker, WordDesk } from "./connection-context.ts";
 import type { ConnectionThrottle } from "./connection-throttle.ts";
 import { Offences } from "./offences.ts";
 
@@ -27,7 +28,7 @@ export interface ClientPortOptions {
 
 /** What the port asks of the server around it. */
 export interface ClientPortContext {
-  fourLetterAnswer(firstFourBytes: number, address: string): string | undefined;
+  readonly words: WordDesk;
   /** For the log: the server closed a connection, or turned it away. */
   report(reason: string, details: EndDetails): void;
 }
@@ -56,6 +57,7 @@ export class ClientPort implements ConnectionContext {
   readonly requests: RequestTaker;
   readonly maxBufferBytes: number;
   readonly auth: AuthSettings;
+  readonly words: WordDesk;
   /** Connections that were turned away at accept. */
   rejected = 0;
   /** Connections that were closed by the server. */
@@ -65,7 +67,6 @@ export class ClientPort implements ConnectionContext {
 
   readonly #network: Network;
   readonly #options: ClientPortOptions;
-  readonly #context: ClientPortContext;
   readonly #parts: ClientPortParts;
   readonly #connections = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
@@ -98,9 +99,9 @@ export class ClientPort implements ConnectionContext {
     this.requests = parts.requests;
     this.maxBufferBytes = options.maxBufferBytes;
     this.auth = options.auth;
+    this.words = context.words;
     this.#network = network;
     this.#options = options;
-    this.#context = context;
     this.#parts = parts;
     this.#offences = new Offences((reason, details) => context.report(reason, details));
     this.#flush = () => this.#flushAll();
@@ -122,6 +123,18 @@ export class ClientPort implements ConnectionContext {
 
   connections(): IterableIterator<Connection> {
     return this.#connections.values();
+  }
+
+  /** Deadlines with the connections that are cut then, the nearest first. The sets are live. */
+  deadlines(): (readonly [endMs: number, connections: ReadonlySet<Connection>])[] {
+    return this.#parts.deadlines.buckets();
+  }
+
+  /** What `srst` does to what the port counts. */
+  resetCounts(): void {
+    this.rejected = 0;
+    this.dropped = 0;
+    this.sessionlessExpired = 0;
   }
 
   open(done: (error: HostError | undefined, port: number) => void): void {
@@ -163,10 +176,6 @@ export class ClientPort implements ConnectionContext {
   }
 
   // From a connection.
-
-  fourLetterAnswer(firstFourBytes: number, address: string): string | undefined {
-    return this.#context.fourLetterAnswer(firstFourBytes, address);
-  }
 
   markDirty(connection: Connection): void {
     if (connection.isDirty) return;

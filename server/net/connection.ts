@@ -2,59 +2,27 @@
  * One client's connection: frames in, replies out.
  *
  *     greeting ──ConnectRequest──▶ attaching ──session ready──▶ open ──▶ ending ──▶ closed
- *        └──four-letter word──────────────────────────────────────────▶ ending
+ *        └──four-letter word──▶ asking ──all of the answer written──────▶ ending
  *
  * Replies and events of a turn gather in one buffer and leave in one write at its end. A peer that
  * does not take what it asked for is not read any further, and cut off when it owes too much.
  */
-import { timingSafeEqual } from "node:crypto";
 import { FrameSplitter } from "../../protocol/frames.ts";
-import type { Clock, HostError, Link, LinkHandlers } from "../../protocol/host.ts";
+import type { HostError, Link, LinkHandlers } from "../../protocol/host.ts";
 import { JuteError, Reader, Writer } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
-import { PASSWORD_BYTES, sessionPassword } from "../../protocol/password.ts";
-import {
-  type ConnectRequest,
-  readAuthPacket,
-  readConnectRequest,
-  writeConnectResponse,
-} from "../../protocol/proto.ts";
+import { readAuthPacket } from "../../protocol/proto.ts";
 import { sessionHex, type Zxid } from "../../protocol/zxid.ts";
-import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { AuthId, EndDetails, Requester } from "../pipeline/requester.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { Expiring } from "../session/expiry.ts";
 import type { Session } from "../session/sessions.ts";
-import { type AuthSettings, addressId, authenticate } from "./auth.ts";
+import { addressId, authenticate } from "./auth.ts";
+import type { ConnectionContext } from "./connection-context.ts";
+import { knowsPassword, readHandshake, writeHandshakeReply } from "./handshake.ts";
+import { Usage } from "./usage.ts";
 
-/** What its port does for a connection. */
-export interface ConnectionContext {
-  readonly clock: Clock;
-  readonly pipeline: Pipeline;
-  /** The pipeline, or a throttle before it. */
-  readonly requests: RequestTaker;
-  readonly maxBufferBytes: number;
-  readonly auth: AuthSettings;
-  /** The answer to a four-letter word, or undefined: these bytes are none. */
-  fourLetterAnswer(firstFourBytes: number, address: string): string | undefined;
-  /** The connection has something to send at the end of this turn. */
-  markDirty(connection: Connection): void;
-  /** Bytes came: its deadline moves on. */
-  touch(connection: Connection, nowMs: number): void;
-  /** The connection is gone. */
-  closed(connection: Connection): void;
-  /** Whether a handshake may go on, as fast as they come. */
-  admits(kind: "new" | "renewed"): boolean;
-  /** What is kept of a handshake that is not complete. */
-  keepsSessionless(connection: Connection, bytes: number): void;
-  /** What made the server close it, for the log. */
-  report(connection: Connection, reason: string, details: EndDetails): void;
-}
-
-/** Where requests go. */
-export type RequestTaker = Pick<Pipeline, "request">;
-
-type State = "greeting" | "attaching" | "open" | "ending" | "closed";
+type State = "greeting" | "attaching" | "open" | "asking" | "ending" | "closed";
 
 /** Replies that wait for the peer, above which no more requests are read from it. */
 const UNSENT_PAUSE_BYTES = 1024 * 1024;
@@ -71,13 +39,14 @@ const INITIAL_OUT_BYTES = 1024;
 /** A buffer larger than this is given up once it has been sent. */
 const RETAINED_OUT_BYTES = 0x1_0000;
 
+/** A four-letter word, or a length. */
+const WORD_BYTES = 4;
+
 /** length, xid, zxid, err. */
 const REPLY_HEADER_BYTES = 20;
 
 /** What the ids of a connection may take up: they are looked at with every request. */
 const AUTH_BYTES_MAX = 0x1_0000;
-
-const NO_PASSWORD = Buffer.alloc(PASSWORD_BYTES);
 const NOTHING_MORE: EndDetails = {};
 
 export class Connection implements LinkHandlers, Requester, Expiring {
@@ -91,6 +60,9 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   isDirty = false;
   received = 0;
   sent = 0;
+  readonly usage: Usage = new Usage();
+  /** When it came, by the wall's clock. */
+  readonly sinceMs: number;
   /** The last auth packet was refused: the reply says so and is the last one. */
   authFailed = false;
   throttled = 0;
@@ -122,6 +94,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.waiting = waiting;
     this.#context = context;
     this.isProbe = isProbe;
+    this.sinceMs = context.clock.wallMs();
     this.authIds = [addressId(link.remoteAddress)];
     this.#reader = new Reader(context.maxBufferBytes * 2);
     this.#splitter = new FrameSplitter(
@@ -149,9 +122,16 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     return (this.#paused ? 0 : 1) | (this.#blocked ? 4 : 0);
   }
 
+  /** What was written to it has not all left. */
+  get isBlocked(): boolean {
+    return this.#blocked;
+  }
+
   /** Requests that came and have no reply. */
   get queued(): number {
-    return this.#isAsking ? 0 : Math.max(0, this.received - this.sent);
+    const { session } = this;
+    if (session === undefined || session.holder !== this) return 0;
+    return this.waiting.count + session.submitted - session.answered;
   }
 
   // From the link.
@@ -159,11 +139,20 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   data(bytes: Buffer): void {
     // Nothing is heard any more, so that it lasts no longer than its deadline.
     if (this.#state === "ending") return;
+    if (this.#state === "asking") {
+      this.#context.words.heard(this, bytes);
+      return;
+    }
     const { clock } = this.#context;
     const nowMs = clock.nowMs();
     this.#context.touch(this, nowMs);
     this.#context.pipeline.beginChunk(this, nowMs, bytes.length);
+    const wordBytes = this.#state === "greeting" ? WORD_BYTES - this.#splitter.keptBytes : 0;
     this.#splitter.push(bytes);
+    if (this.#isAsking) {
+      this.#context.words.heard(this, bytes.subarray(wordBytes));
+      return;
+    }
     if (this.#state === "greeting") {
       this.#context.keepsSessionless(this, this.#splitter.keptBytes);
     }
@@ -172,12 +161,13 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   /** The peer half-closed: what it asked for is still done; nobody may be left to hear of it. */
   ended(): void {
-    if (this.#state === "ending") return;
+    if (this.#state === "ending" || this.#state === "asking") return;
     this.finish("");
   }
 
   drained(): void {
     this.#blocked = false;
+    if (this.#isAsking) this.#context.words.taken(this);
     if (this.out.length > 0) this.#context.markDirty(this);
     this.#considerPause();
   }
@@ -189,6 +179,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.waiting.clear();
     const { session } = this;
     if (session !== undefined && session.holder === this) session.holder = undefined;
+    if (this.#isAsking) this.#context.words.gone(this);
     this.#context.pipeline.connectionClosed(this);
     this.#context.closed(this);
   }
@@ -210,6 +201,10 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     out.patchLong(start + 8, zxid);
     out.patchInt(start + 16, code);
     this.#countSent();
+  }
+
+  answered(type: number, xid: number, zxid: Zxid, latencyMs: number, nowMs: number): void {
+    this.usage.answered(type, xid, zxid, latencyMs, nowMs);
   }
 
   deliver(frame: Buffer): void {
@@ -270,7 +265,40 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.link.destroy();
   }
 
+  // From who answers its word.
+
+  get remoteAddress(): string {
+    return this.link.remoteAddress;
+  }
+
+  /** Sends a piece of the answer; `isBlocked` tells from the next turn on whether it has left. */
+  answer(piece: Buffer): void {
+    if (this.#state !== "asking") return;
+    this.out.raw(piece);
+    this.#context.markDirty(this);
+    this.stay();
+  }
+
+  /** The answer is complete. */
+  answerDone(): void {
+    if (this.#state !== "asking") return;
+    this.#countSent();
+    this.finish("");
+  }
+
+  /** It waits for its answer: its deadline moves on. */
+  stay(): void {
+    this.#context.touch(this, this.#context.clock.nowMs());
+  }
+
   // From the port.
+
+  /** What `crst` does. */
+  resetCounts(): void {
+    this.received = 0;
+    this.sent = 0;
+    this.usage.reset();
+  }
 
   /** Sends what the turn gathered. */
   flush(): void {
@@ -370,11 +398,8 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       this.cut("there are as many connections as maxClientCnxns or maxCnxns allows");
       return;
     }
-    let request: ConnectRequest;
-    try {
-      request = readConnectRequest(this.#reader.reset(bytes, start, end));
-    } catch (error) {
-      if (!(error instanceof JuteError)) throw error;
+    const request = readHandshake(this.#reader.reset(bytes, start, end));
+    if (request === undefined) {
       this.cut("a handshake that does not decode");
       return;
     }
@@ -383,7 +408,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#considerPause();
     const { pipeline } = this.#context;
     pipeline.stats.connectionRequests++;
-    const { sessionHigh, sessionLow, password } = request;
+    const { sessionHigh, sessionLow } = request;
     const isNew = sessionHigh === 0 && sessionLow === 0;
     if (!this.#context.admits(isNew ? "new" : "renewed")) {
       this.cut("more clients connect at once than connection_throttle_tokens allows");
@@ -402,11 +427,9 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       this.#takeSession(pipeline.createSession(this, timeoutMs));
       return;
     }
-    const expected = sessionPassword(sessionHigh, sessionLow);
-    const session =
-      password?.length === expected.length && timingSafeEqual(expected, password)
-        ? pipeline.attachSession(this, sessionHigh, sessionLow, timeoutMs)
-        : undefined;
+    const session = knowsPassword(request)
+      ? pipeline.attachSession(this, sessionHigh, sessionLow, timeoutMs)
+      : undefined;
     if (session === undefined) {
       this.#respond(0, 0, 0);
       const asked = sessionHex(sessionHigh, sessionLow);
@@ -423,20 +446,9 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#context.touch(this, this.#context.clock.nowMs());
   }
 
-  // ConnectResponse in a frame of its own; no header.
-
   #respond(timeoutMs: number, sessionHigh: number, sessionLow: number): void {
-    const { out } = this;
-    const start = out.reserve(4);
-    writeConnectResponse(out, {
-      protocolVersion: 0,
-      timeoutMs,
-      sessionHigh,
-      sessionLow,
-      password: timeoutMs > 0 ? sessionPassword(sessionHigh, sessionLow) : NO_PASSWORD,
-      readOnly: this.#wantsReadOnlyFlag ? false : undefined,
-    });
-    out.patchInt(start, out.length - start - 4);
+    const readOnly = this.#wantsReadOnlyFlag ? false : undefined;
+    writeHandshakeReply(this.out, timeoutMs, sessionHigh, sessionLow, readOnly);
     this.#countSent();
   }
 
@@ -453,22 +465,16 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   /** Four bytes that are no frame's length. */
   #refused(length: number): void {
-    const mayBeWord = this.#state === "greeting" && this.received === 0;
-    this.#isAsking = true;
     this.#countReceived();
-    const answer = mayBeWord
-      ? this.#context.fourLetterAnswer(length, this.link.remoteAddress)
-      : undefined;
-    if (answer === undefined) {
-      this.cut("a frame of a negative length, or larger than jute.maxbuffer", {
-        length,
-        limit: this.#context.maxBufferBytes,
-      });
-      return;
+    if (this.#state === "greeting") {
+      this.#isAsking = true;
+      this.#state = "asking";
+      if (this.#context.words.ask(length, this)) return;
     }
-    this.out.raw(Buffer.from(answer, "latin1"));
-    this.#countSent();
-    this.finish("");
+    this.cut("a frame of a negative length, or larger than jute.maxbuffer", {
+      length,
+      limit: this.#context.maxBufferBytes,
+    });
   }
 
   #considerPause(): void {

@@ -58,8 +58,9 @@ export class Answers {
     this.#stats = stats;
     this.#maxBufferBytes = options.maxBufferBytes;
     this.#reads = new Reads(tree, options.skipAcl);
-    this.#longReads = new LongReads(clock, tree, (arrivedMs) => {
-      this.#count(clock.nowMs() - arrivedMs);
+    this.#longReads = new LongReads(clock, tree, ({ requester, xid, type, arrivedMs }) => {
+      const nowMs = clock.nowMs();
+      this.#count(requester, xid, type, nowMs - arrivedMs, nowMs);
     });
   }
 
@@ -89,7 +90,7 @@ export class Answers {
         break;
       case OpCode.auth:
         this.#answerAuth(requester, xid);
-        break;
+        return;
       case OpCode.setWatches:
       case OpCode.setWatches2: {
         // Its events come before its reply.
@@ -122,7 +123,7 @@ export class Answers {
         requester.endReply(-1, ErrorCode.Unimplemented);
         requester.finish("an unknown operation", { operation: type });
     }
-    this.#count(0);
+    this.#count(requester, xid, type, 0, nowMs);
   }
 
   #answerAuth(requester: Requester, xid: number): void {
@@ -160,10 +161,10 @@ export class Answers {
       if (!(error instanceof JuteError)) throw error;
       requester.beginReply(xid);
       requester.endReply(this.#tree.lastZxid, ErrorCode.MarshallingError);
-      this.#count(0);
+      this.#count(requester, xid, type, 0, nowMs);
       return;
     }
-    this.#longReads.begin(requester, xid, read, nowMs);
+    this.#longReads.begin({ requester, xid, type, read, arrivedMs: nowMs });
   }
 
   #longRead(requester: Requester, type: number, reader: Reader, ids: readonly AuthId[]): LongRead {
@@ -177,8 +178,9 @@ export class Answers {
     }
   }
 
-  #count(elapsedMs: number): void {
+  #count(requester: Requester, xid: number, type: number, elapsedMs: number, nowMs: number): void {
     this.#stats.requestLatency.add(elapsedMs);
     this.#stats.readLatency.add(elapsedMs);
+    requester.answered(type, xid, this.#tree.lastZxid, elapsedMs, nowMs);
   }
 }

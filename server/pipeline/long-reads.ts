@@ -27,13 +27,18 @@ export interface LongRead {
   close(): void;
 }
 
-/** A read that is under way. */
-interface Running {
+/** A request for one. */
+export interface LongRequest {
   readonly requester: Requester;
   readonly xid: number;
+  readonly type: number;
   readonly read: LongRead;
-  readonly out: Writer;
   readonly arrivedMs: number;
+}
+
+/** One that is under way. */
+interface Running extends LongRequest {
+  readonly out: Writer;
 }
 
 /** Between two slices. */
@@ -46,7 +51,7 @@ const RETAINED_OUT_BYTES = 0x1_0000;
 export class LongReads {
   readonly #clock: Clock;
   readonly #tree: DataTree;
-  readonly #answered: (arrivedMs: number) => void;
+  readonly #answered: (request: LongRequest) => void;
   /** Invariant: at most one for each connection. The first is the next to go on. */
   readonly #queue: Running[] = [];
   /** Where the next answer begins. */
@@ -54,16 +59,17 @@ export class LongReads {
   /** A turn of ours is due. */
   #isArmed = false;
 
-  constructor(clock: Clock, tree: DataTree, answered: (arrivedMs: number) => void) {
+  constructor(clock: Clock, tree: DataTree, answered: (request: LongRequest) => void) {
     this.#clock = clock;
     this.#tree = tree;
     this.#answered = answered;
   }
 
-  begin(requester: Requester, xid: number, read: LongRead, arrivedMs: number): void {
+  begin(request: LongRequest): void {
     const out = this.#out;
+    const { requester, read } = request;
     if (!read.step(out)) {
-      this.#reply({ requester, xid, read, out, arrivedMs });
+      this.#reply(request, out);
       if (out.bytes.length > RETAINED_OUT_BYTES) this.#out = new Writer(INITIAL_OUT_BYTES);
       else out.clear();
       return;
@@ -71,7 +77,7 @@ export class LongReads {
     this.#out = new Writer(INITIAL_OUT_BYTES);
     read.keep();
     requester.longReadBegins();
-    this.#queue.push({ requester, xid, read, out, arrivedMs });
+    this.#queue.push({ ...request, out });
     this.#arm();
   }
 
@@ -84,7 +90,7 @@ export class LongReads {
     } else if (running.read.step(running.out)) {
       this.#queue.push(running);
     } else {
-      this.#reply(running);
+      this.#reply(running, running.out);
       // Requests that waited are taken up in here, and may begin another one.
       running.requester.longReadEnds();
     }
@@ -97,11 +103,12 @@ export class LongReads {
     this.#clock.after(PAUSE_MS, this.#turn);
   }
 
-  #reply({ requester, xid, read, out, arrivedMs }: Running): void {
+  #reply(request: LongRequest, out: Writer): void {
+    const { requester, xid, read } = request;
     read.close();
     requester.beginReply(xid);
     if (read.code === ErrorCode.Ok) requester.out.raw(out.written());
     requester.endReply(this.#tree.lastZxid, read.code);
-    this.#answered(arrivedMs);
+    this.#answered(request);
   }
 }

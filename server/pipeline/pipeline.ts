@@ -404,7 +404,7 @@ export class Pipeline {
         requester.beginReply(entry.xid);
         requester.out.string(entry.path);
         requester.endReply(this.#tree.lastZxid, entry.code);
-        this.#count(this.stats.readLatency, entry.arrivedMs);
+        this.#count(this.stats.readLatency, entry.arrivedMs, requester, OpCode.sync, entry.xid);
       }
       this.#forget(entry);
       if (session !== undefined) this.#answered(session);
@@ -415,12 +415,14 @@ export class Pipeline {
   #settle(entry: InFlight): void {
     const { type, session, requester } = entry;
     if (type === OpCode.createSession) {
-      this.#count(this.stats.updateLatency, entry.arrivedMs);
+      this.#count(this.stats.updateLatency, entry.arrivedMs, requester, type, 0);
     } else if (requester?.isOpen === true) {
       requester.beginReply(entry.xid);
       const code = this.#replies.write(type, requester.out);
       requester.endReply(entry.zxid, code);
-      this.#count(this.stats.updateLatency, entry.arrivedMs);
+      // The txn of a write that failed does not say what it was; that of a multi does.
+      const done = code === ErrorCode.Ok || type === OpCode.multi ? type : 0;
+      this.#count(this.stats.updateLatency, entry.arrivedMs, requester, done, entry.xid);
     }
     // What follows may let new requests in, and one of them may be given this entry.
     this.#forget(entry);
@@ -471,10 +473,17 @@ export class Pipeline {
     requester.endReply(this.#tree.lastZxid, ErrorCode.ThrottledOp);
   }
 
-  #count(kind: Adding, arrivedMs: number): void {
+  #count(
+    kind: Adding,
+    arrivedMs: number,
+    requester: Requester | undefined,
+    type: number,
+    xid: number,
+  ): void {
     const elapsedMs = this.#nowMs - arrivedMs;
     this.stats.requestLatency.add(elapsedMs);
     kind.add(elapsedMs);
+    requester?.answered(type, xid, this.#tree.lastZxid, elapsedMs, this.#nowMs);
   }
 }
 

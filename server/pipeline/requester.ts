@@ -41,6 +41,12 @@ export interface Requester extends SessionHolder, Watcher {
   beginReply(xid: number): void;
   /** Completes the reply. With an error code, whatever body was written is dropped. */
   endReply(zxid: Zxid, code: number): void;
+  /**
+   * A request was answered; for the statistics of the connection.
+   *
+   * @param type 0: it failed, and the txn that says so tells not what it was.
+   */
+  answered(type: number, xid: number, zxid: Zxid, latencyMs: number, nowMs: number): void;
   /** The answer to the handshake: the session is there and holds this connection. */
   sessionCreated(): void;
   /** Reads no more requests from it, or does so again. */

@@ -1,6 +1,8 @@
 /** Adds up milliseconds on the hot path; `admin/summary.ts` has the one that is used. */
 export interface Adding {
   add(value: number): void;
+  /** Begins again from nothing. */
+  reset(): void;
 }
 
 /** What the pipeline counts for operators. */
@@ -28,6 +30,23 @@ export class PipelineStats<S extends Adding> {
     this.requestLatency = summary();
     this.readLatency = summary();
     this.updateLatency = summary();
+  }
+
+  /** What `srst` does. */
+  reset(): void {
+    this.packetsReceived = 0;
+    this.packetsSent = 0;
+    this.bytesReceived = 0;
+    this.bytesSent = 0;
+    this.connectionRequests = 0;
+    this.authFailures = 0;
+    this.expiredSessions = 0;
+    this.requestLatency.reset();
+    this.readLatency.reset();
+    this.updateLatency.reset();
+    this.lastResponseBytes = -1;
+    this.minResponseBytes = -1;
+    this.maxResponseBytes = -1;
   }
 
   countResponse(bytes: number): void {

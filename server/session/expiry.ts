@@ -49,6 +49,11 @@ export class ExpiryQueue<T extends Expiring> {
     element.expiresAtMs = 0;
   }
 
+  /** Deadlines with what ends then, the nearest first. The sets are live. */
+  buckets(): (readonly [endMs: number, elements: ReadonlySet<T>])[] {
+    return [...this.#buckets].sort(([a], [b]) => a - b);
+  }
+
   /** Milliseconds until the next bucket may be due; 0 when it is. */
   waitMs(nowMs: number): number {
     return Math.max(0, this.#nextMs - nowMs);

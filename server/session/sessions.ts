@@ -99,6 +99,11 @@ export class Sessions<H extends SessionHolder> {
     this.#timer = undefined;
   }
 
+  /** Deadlines with the sessions that end then, the nearest first. The sets are live. */
+  deadlines(): (readonly [endMs: number, sessions: ReadonlySet<Session<H>>])[] {
+    return this.#queue.buckets();
+  }
+
   values(): IterableIterator<Session<H>> {
     return this.#byKey.values();
   }

@@ -2,7 +2,7 @@
  * One simulated machine with at most one process on it. The disk outlives the process; timers,
  * links, callbacks and the turn's queue do not. Code under test takes the host as its `Host`.
  */
-import type { Host } from "../../protocol/host.ts";
+import type { Host, Machine } from "../../protocol/host.ts";
 import { EventKind, type SimEvent } from "./event-queue.ts";
 import { SimClock } from "./sim-clock.ts";
 import { SimDisk } from "./sim-disk.ts";
@@ -20,6 +20,7 @@ export class SimHost implements Host {
   readonly draw: SimRandom;
   readonly network: SimNetwork;
   readonly disk: SimDisk;
+  readonly machine: Machine;
   readonly #world: World;
   /** How many times this host has crashed; events of earlier lives never run. */
   #life = 0;
@@ -37,6 +38,21 @@ export class SimHost implements Host {
     this.clock = new SimClock(world, this);
     this.network = new SimNetwork(world, this);
     this.disk = new SimDisk(world, this);
+    this.machine = {
+      describe: () => ({
+        hostName: name,
+        nodeVersion: "0.0.0",
+        osName: "Simulated",
+        osArchitecture: "none",
+        osVersion: "0",
+        userName: "nobody",
+        userHome: "/",
+        workingDirectory: "/",
+        freeBytes: 0,
+        totalBytes: 0,
+        maxBytes: 0,
+      }),
+    };
   }
 
   get life(): number {

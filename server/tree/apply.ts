@@ -14,6 +14,7 @@ import { DIGEST_VERSION, TXN_DIGEST_BYTES } from "../../protocol/txn.ts";
 import { fromWords, wordsHex, type Zxid } from "../../protocol/zxid.ts";
 import { lastSlash } from "./bytes.ts";
 import type { DataTree } from "./data-tree.ts";
+import { DigestLog } from "./digest-log.ts";
 import { CONTAINER_HIGH, TTL_HIGH } from "./owner.ts";
 import { Field, type Slot } from "./znode-records.ts";
 
@@ -81,6 +82,7 @@ export class TxnApplier {
     else this.#operation(type, end);
     this.#tree.lastZxid = Math.max(this.#tree.lastZxid, this.#zxid);
     this.#compareDigest(end);
+    if (DigestLog.keeps(this.#zxidLow)) this.#logDigest();
   }
 
   /** Applies one operation and tells the observer. `end`: what follows its record is not its own. */
@@ -352,6 +354,13 @@ export class TxnApplier {
     const low = reader.int();
     if (high === tree.digestHigh && low === tree.digestLow) return;
     tree.observer?.digestMismatch(this.#zxid, high, low);
+  }
+
+  /** Not while a fuzzy snapshot is replayed: the tree is of no single zxid then. */
+  #logDigest(): void {
+    const tree = this.#tree;
+    if (this.#zxid < tree.compareDigestsFrom) return;
+    tree.digestLog.add(this.#zxid, tree.digestHigh, tree.digestLow);
   }
 
   /** A znode is not there, or in the way: in replay it is part of what follows or came later. */

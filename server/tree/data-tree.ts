@@ -15,6 +15,7 @@ import { type ApplyMode, type ApplyObserver, TxnApplier } from "./apply.ts";
 import { lastSlash } from "./bytes.ts";
 import { crc32 } from "./crc32.ts";
 import { isSystemPath } from "./digest.ts";
+import { DigestLog } from "./digest-log.ts";
 import { Ephemerals } from "./ephemerals.ts";
 import { NameHash } from "./name-hash.ts";
 import { SessionTable } from "./sessions.ts";
@@ -42,6 +43,7 @@ export class DataTree extends ZnodeStore {
   digestLow = 0;
   /** Digests of txns before this one are not compared: set by recovery (storage F-10). */
   compareDigestsFrom: Zxid = 0;
+  readonly digestLog: DigestLog = new DigestLog();
   /** Who hears of each operation that is applied. */
   observer: ApplyObserver | undefined;
 

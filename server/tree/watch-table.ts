@@ -8,14 +8,18 @@ import type { Watcher } from "./watches.ts";
 export const WatchMode = { standard: 1, persistent: 2, recursive: 4 } as const;
 
 /** Invariant: has at least one watcher, and no watcher without a mode. */
-interface WatchedPath {
+export interface WatchedPath {
   readonly path: string;
+  readonly watchers: ReadonlyMap<Watcher, number>;
+}
+
+interface OwnPath extends WatchedPath {
   readonly watchers: Map<Watcher, number>;
 }
 
 export class WatchTable {
-  readonly #byPath = new Map<string, WatchedPath>();
-  readonly #byWatcher = new Map<Watcher, Set<WatchedPath>>();
+  readonly #byPath = new Map<string, OwnPath>();
+  readonly #byWatcher = new Map<Watcher, Set<OwnPath>>();
   /** (path, connection) pairs. */
   #size = 0;
   /** Those of them with the recursive mode. */
@@ -88,6 +92,16 @@ export class WatchTable {
     }
   }
 
+  /** Live: what is added while this is walked comes last. */
+  paths(): Iterable<WatchedPath> {
+    return this.#byPath.values();
+  }
+
+  /** Connections, each with what it watches; live as well. */
+  watchers(): Iterable<readonly [Watcher, ReadonlySet<WatchedPath>]> {
+    return this.#byWatcher.entries();
+  }
+
   /** Calls `found` for each (path, connection). */
   forEach(found: (path: string, watcher: Watcher) => void): void {
     for (const { path, watchers } of this.#byPath.values()) {
@@ -95,7 +109,7 @@ export class WatchTable {
     }
   }
 
-  #setModes(watched: WatchedPath, watcher: Watcher, before: number, after: number): void {
+  #setModes(watched: OwnPath, watcher: Watcher, before: number, after: number): void {
     if (before === after) return;
     if (before === 0) this.#size++;
     this.#recursive += ((after & WatchMode.recursive) - (before & WatchMode.recursive)) >> 2;
@@ -109,13 +123,13 @@ export class WatchTable {
     this.#unlink(watcher, watched);
   }
 
-  #link(watcher: Watcher, watched: WatchedPath): void {
+  #link(watcher: Watcher, watched: OwnPath): void {
     const paths = this.#byWatcher.get(watcher);
     if (paths === undefined) this.#byWatcher.set(watcher, new Set([watched]));
     else paths.add(watched);
   }
 
-  #unlink(watcher: Watcher, watched: WatchedPath): void {
+  #unlink(watcher: Watcher, watched: OwnPath): void {
     const paths = this.#byWatcher.get(watcher);
     paths?.delete(watched);
     if (paths?.size === 0) this.#byWatcher.delete(watcher);

@@ -15,6 +15,8 @@ import { WatchMode, WatchTable } from "./watch-table.ts";
 
 /** A connection that is told. */
 export interface Watcher {
+  /** Whose it is; undefined: nobody's any more. */
+  readonly session: { readonly high: number; readonly low: number } | undefined;
   /** Takes a whole frame, length included. The bytes are its own only until it returns. */
   deliver(frame: Buffer): void;
   /** Whether its auth ids may read a znode with this access list. */

@@ -114,10 +114,11 @@ export class ServerActor {
   #onStopped: () => void = () => {};
 
   #run(): void {
-    const { clock, random, network, disk } = this.host;
+    const { clock, random, network, disk, machine } = this.host;
     const host: Host = {
       clock,
       random,
+      machine,
       network: new HearingNetwork(network, this.#recorder),
       disk: new TappedDisk(
         disk,

@@ -15,6 +15,7 @@ const NAMES = new Map<number, string>([
 
 /** A connection that keeps what it is told, as "created /a". */
 class Listener implements Watcher {
+  readonly session: undefined;
   readonly events: string[] = [];
   readonly zxids: number[] = [];
   /** Lists of which it may not read the znodes. */
@@ -411,7 +412,11 @@ test("an event is written once for all of its watchers", () => {
   const { driver, tree } = scene();
   const frames: Buffer[] = [];
   for (let i = 0; i < 3; i++) {
-    tree.watches.addData("/p", { deliver: (frame) => frames.push(frame), mayRead: () => true });
+    tree.watches.addData("/p", {
+      session: undefined,
+      deliver: (frame) => frames.push(frame),
+      mayRead: () => true,
+    });
   }
   driver.setData("/p", "1");
   expect(frames).toHaveLength(3);

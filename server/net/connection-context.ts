@@ -1,0 +1,43 @@
+/** What surrounds a connection: its port, and who answers four-letter words. */
+import type { Clock } from "../../protocol/host.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { EndDetails } from "../pipeline/requester.ts";
+import type { AuthSettings } from "./auth.ts";
+import type { Connection } from "./connection.ts";
+
+/** What its port does for a connection. */
+export interface ConnectionContext {
+  readonly clock: Clock;
+  readonly pipeline: Pipeline;
+  /** The pipeline, or a throttle before it. */
+  readonly requests: RequestTaker;
+  readonly maxBufferBytes: number;
+  readonly auth: AuthSettings;
+  readonly words: WordDesk;
+  /** The connection has something to send at the end of this turn. */
+  markDirty(connection: Connection): void;
+  /** Bytes came: its deadline moves on. */
+  touch(connection: Connection, nowMs: number): void;
+  /** The connection is gone. */
+  closed(connection: Connection): void;
+  /** Whether a handshake may go on, as fast as they come. */
+  admits(kind: "new" | "renewed"): boolean;
+  /** What is kept of a handshake that is not complete. */
+  keepsSessionless(connection: Connection, bytes: number): void;
+  /** What made the server close it, for the log. */
+  report(connection: Connection, reason: string, details: EndDetails): void;
+}
+
+/** Where requests go. */
+export type RequestTaker = Pick<Pipeline, "request">;
+
+/** Answers four-letter words: a piece at a time, as fast as the peer takes it. */
+export interface WordDesk {
+  /** False: these bytes are no word. */
+  ask(firstFourBytes: number, asker: Connection): boolean;
+  /** What came behind its word. */
+  heard(asker: Connection, bytes: Buffer): void;
+  /** It has taken what was written. */
+  taken(asker: Connection): void;
+  gone(asker: Connection): void;
+}
