@@ -36,6 +36,8 @@ export class LogBatch {
   #length = 0;
   /** Where the cursor goes on. */
   #nextAt = 0;
+  /** Where the cursor stops for this turn. */
+  #sliceEnd = 0;
 
   get bytes(): Buffer {
     return this.#writer.bytes;
@@ -79,9 +81,9 @@ export class LogBatch {
     return this.#writer.bytes.subarray(0, this.#length);
   }
 
-  /** Moves `start`, `end` and `zxid` to the next record; false after the last one. */
+  /** Moves `start`, `end` and `zxid` to the next record; false after the last one of the slice. */
   next(): boolean {
-    if (this.#nextAt >= this.#length) return false;
+    if (this.#nextAt >= this.#length || this.#nextAt >= this.#sliceEnd) return false;
     const bytes = this.#writer.bytes;
     this.start = this.#nextAt + RECORD_HEAD_BYTES;
     this.end = this.start + bytes.readInt32BE(this.#nextAt + 8);
@@ -94,6 +96,16 @@ export class LogBatch {
   /** Sets the cursor before the first record again. */
   rewind(): void {
     this.#nextAt = 0;
+  }
+
+  /** Lets the cursor go on until it has passed so many bytes: a record at least. */
+  beginSlice(bytes: number): void {
+    this.#sliceEnd = this.#nextAt + bytes;
+  }
+
+  /** Bytes that the cursor has passed. */
+  get passed(): number {
+    return this.#nextAt;
   }
 
   clear(): void {

@@ -47,7 +47,9 @@ export interface TxnLogOptions {
 export interface TxnLogEvents {
   /**
    * These records survive any crash from now on. Batches come in order; walk them with
-   * `batch.next()`. The batch's bytes are the log's again when this returns.
+   * `batch.next()`, to the end of a slice: the next slice comes in another turn, so that a large
+   * batch does not keep everybody else waiting. The batch's bytes are the log's again when this
+   * returns.
    */
   onDurable(batch: LogBatch): void;
   /** Enough was logged since the last snapshot: take one, unless one is under way. */
@@ -63,6 +65,12 @@ const GROW_MARGIN_BYTES = 4096;
 const FILL_BYTES = 256 * 1024;
 /** Batches beyond this do not gain from a filled hole. */
 const FILL_BATCH_MAX_BYTES = 32 * 1024;
+
+/**
+ * What is handed out of a batch in one turn. Small txns that many clients have in flight fit, so
+ * that their replies leave together; a megabyte of long paths does not.
+ */
+const SLICE_BYTES = 128 * 1024;
 
 /** One fills and one is in flight while a third, the durable one, is applied. */
 const SPARES_MAX = 2;
@@ -91,6 +99,10 @@ export class TxnLog {
   readonly #waiting: LogBatch[] = [];
   /** On its way to the disk. */
   #inFlight: LogBatch | undefined;
+  /** Durable, and handed out slice by slice. */
+  #handedOut: LogBatch | undefined;
+  /** The batch in flight has become durable before the one ahead of it was handed out. */
+  #isDurableEarly = false;
   /** Empty ones, SPARES_MAX at most. */
   readonly #spares: LogBatch[] = [];
 
@@ -146,7 +158,9 @@ export class TxnLog {
 
   /** Nothing waits for the disk. */
   get isIdle(): boolean {
-    return this.#inFlight === undefined && this.#filling.count === 0;
+    return (
+      this.#inFlight === undefined && this.#handedOut === undefined && this.#filling.count === 0
+    );
   }
 
   /**
@@ -292,6 +306,10 @@ export class TxnLog {
   }
 
   #becomeDurable(): void {
+    if (this.#handedOut !== undefined) {
+      this.#isDurableEarly = true;
+      return;
+    }
     const batch = this.#batch();
     this.#inFlight = undefined;
     this.durableZxid = batch.lastZxid;
@@ -301,14 +319,32 @@ export class TxnLog {
     if (batch.snapshotDue || isLarge) this.#roll();
     // The disk goes on with what waits before the caller works through what is durable.
     this.flush();
-    const due = batch.snapshotDue;
     batch.rewind();
+    this.#handedOut = batch;
+    this.#handOut();
+  }
+
+  readonly #handOut = (): void => {
+    const batch = this.#handedOut;
+    if (batch === undefined || this.#failed) return;
+    const before = batch.passed;
+    batch.beginSlice(SLICE_BYTES);
     this.#events.onDurable(batch);
+    const isWalked = batch.passed > before;
+    if (isWalked && batch.passed < batch.length) {
+      this.#clock.endOfTurn(this.#handOut);
+      return;
+    }
+    const due = batch.snapshotDue;
+    this.#handedOut = undefined;
     batch.clear();
     if (this.#spares.length < SPARES_MAX) this.#spares.push(batch);
     if (due) this.#events.onSnapshotDue();
-    if (this.#closed !== undefined && this.isIdle) this.#closeFile();
-  }
+    if (this.#isDurableEarly) {
+      this.#isDurableEarly = false;
+      this.#becomeDurable();
+    } else if (this.#closed !== undefined && this.isIdle) this.#closeFile();
+  };
 
   /** Ends the file: the next batch creates its own. */
   #roll(): void {

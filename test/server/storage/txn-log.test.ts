@@ -36,6 +36,9 @@ class Bench implements TxnLogEvents {
   readonly slow: number[] = [];
   snapshotsDue = 0;
   onBatch: () => void = () => {};
+  /** How often records were handed out. */
+  slices = 0;
+  #walked: number[] = [];
 
   constructor(options: Partial<TxnLogOptions> = {}) {
     this.host.disk.makeDirectory(DIRECTORY);
@@ -44,8 +47,11 @@ class Bench implements TxnLogEvents {
   }
 
   onDurable(batch: Parameters<TxnLogEvents["onDurable"]>[0]): void {
-    const zxids: number[] = [];
+    this.slices++;
+    const zxids = this.#walked;
     while (batch.next()) zxids.push(batch.zxid);
+    if (zxids.length < batch.count) return;
+    this.#walked = [];
     expect([batch.firstZxid, batch.lastZxid, batch.count]).toEqual([
       zxids[0],
       zxids.at(-1),
@@ -244,6 +250,18 @@ test("a batch longer than preAllocSize has its room in one piece", () => {
   bench.append(5, 50_000);
   bench.log.flush();
   expect(growth(bench.settle())).toEqual([16 + 4 * 64 * KIB]);
+});
+
+test("what is durable is handed out a slice a turn, and the next batch waits for that", () => {
+  const bench = new Bench();
+  bench.append(10, 100_000);
+  bench.log.flush();
+  bench.append(1);
+  bench.settle();
+  // Two of the long records go beyond the 128 KB of a slice.
+  expect(bench.slices).toBe(5 + 1);
+  expect(bench.durable).toEqual([zxids(1, 10), [11]]);
+  expect(bench.log.isIdle).toBe(true);
 });
 
 test("small batches find real zeros in front of them, large ones do not wait for that", () => {
