@@ -102,6 +102,8 @@ export interface LogEntry {
   readonly msg: string;
   readonly port?: number;
   readonly place?: string;
+  /** Of the peer that the entry is about. */
+  readonly address?: string;
 }
 
 /** The port that a server serves on, once it does. */

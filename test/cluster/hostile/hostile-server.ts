@@ -9,7 +9,7 @@ import { SUPER_DIGEST } from "../../tools/tree-dump.ts";
 
 const KB_PER_MB = 1024;
 /** What a server says of a peer that it got rid of. */
-const CLOSED = /^connection (closed|refused):? ?/;
+const CLOSED = /^connection closed: /;
 
 export class HostileServer {
   readonly dataDir: string;
@@ -18,8 +18,8 @@ export class HostileServer {
   #process: QuorateCommand | undefined;
   #port = 0;
 
-  private constructor(settings: Readonly<Record<string, string>>) {
-    this.#home = mkdtempSync(join(tmpdir(), "quorate-hostile-"));
+  private constructor(settings: Readonly<Record<string, string>>, parent: string) {
+    this.#home = mkdtempSync(join(parent, "quorate-hostile-"));
     this.dataDir = join(this.#home, "data");
     this.#configFile = join(this.#home, "zoo.cfg");
     const all = {
@@ -39,8 +39,12 @@ export class HostileServer {
     writeFileSync(this.#configFile, lines.join(""));
   }
 
-  static async start(settings: Readonly<Record<string, string>> = {}): Promise<HostileServer> {
-    const server = new HostileServer(settings);
+  /** @param parent Where its directory is made. */
+  static async start(
+    settings: Readonly<Record<string, string>> = {},
+    parent: string = tmpdir(),
+  ): Promise<HostileServer> {
+    const server = new HostileServer(settings, parent);
     await server.launch();
     return server;
   }
@@ -57,6 +61,10 @@ export class HostileServer {
 
   get address(): string {
     return `127.0.0.1:${this.#port}`;
+  }
+
+  get pid(): number {
+    return this.#running.pid;
   }
 
   get isRunning(): boolean {
@@ -83,14 +91,14 @@ export class HostileServer {
     return lines;
   }
 
-  /** Why it closed or refused connections, each reason without its numbers, and how often. */
-  reasons(): Map<string, number> {
-    const reasons = new Map<string, number>();
-    for (const { msg } of this.log.filter((entry) => CLOSED.test(entry.msg))) {
-      const reason = msg.replace(CLOSED, "").replace(/0x[0-9a-f]+|-?\d+/g, "N");
-      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-    }
-    return reasons;
+  /**
+   * Why it closed or refused connections, all or those from one address, each reason once. A line
+   * a minute is all that an address gets for a reason: how often is in mntr.
+   */
+  reasons(from?: string): string[] {
+    const closed = this.log.filter(({ msg }) => CLOSED.test(msg));
+    const theirs = closed.filter(({ address }) => from === undefined || address === from);
+    return [...new Set(theirs.map(({ msg }) => msg.replace(CLOSED, "")))];
   }
 
   /** A figure of mntr. */
@@ -103,19 +111,19 @@ export class HostileServer {
 
   /** Resident memory now, and the most since `forgetPeak`. */
   memoryMb(): { now: number; peak: number } {
-    const text = readFileSync(`/proc/${this.#running.pid}/status`, "utf8");
+    const text = readFileSync(`/proc/${this.pid}/status`, "utf8");
     const field = (name: string): number =>
       Math.round(Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(text)?.[1]) / KB_PER_MB);
     return { now: field("VmRSS"), peak: field("VmHWM") };
   }
 
   forgetPeak(): void {
-    writeFileSync(`/proc/${this.#running.pid}/clear_refs`, "5");
+    writeFileSync(`/proc/${this.pid}/clear_refs`, "5");
   }
 
   /** Processor time so far, of all its threads. */
   cpuMs(): number {
-    const stat = readFileSync(`/proc/${this.#running.pid}/stat`, "utf8");
+    const stat = readFileSync(`/proc/${this.pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return (Number(fields[11]) + Number(fields[12])) * MS_PER_JIFFY;
   }

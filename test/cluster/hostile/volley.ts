@@ -17,6 +17,8 @@ export interface VolleyResult {
 }
 
 export interface VolleyOptions {
+  /** The address of our side. */
+  readonly from: string;
   /** Written one after the other. */
   readonly chunks: readonly Buffer[];
   /** Ends our side at once; otherwise once LAST_XID was answered. */
@@ -32,7 +34,13 @@ const REPLY_MAX = 0x100_0000;
 
 export function volley(port: number, options: VolleyOptions): Promise<VolleyResult> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
+    const socket = connect({
+      port,
+      host: "127.0.0.1",
+      localAddress: options.from,
+      noDelay: true,
+      allowHalfOpen: true,
+    });
     const codes = new Set<number>();
     let kept: Buffer = Buffer.alloc(0);
     let greeted = false;
