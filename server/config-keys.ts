@@ -86,6 +86,7 @@ const SETTINGS: Readonly<Record<string, KeyRule>> = {
   "digest.enabled": setting("digestEnabled", values.flag),
   "closeSessionTxn.enabled": setting("closeSessionTxnEnabled", values.flag),
   "serializeLastProcessedZxid.enabled": setting("serializeLastProcessedZxid", values.flag),
+  extendedTypesEnabled: setting("extendedTypes", values.flag),
   "znode.container.checkIntervalMs": setting("containerCheckIntervalMs", values.looseInteger(1)),
   "znode.container.maxPerMinute": setting("containerMaxPerMinute", values.looseInteger(1)),
   "znode.container.maxNeverUsedIntervalMs": setting(
@@ -200,13 +201,9 @@ const REFUSED: Readonly<Record<string, KeyRule>> = {
   "ssl.authProvider": refused(/^x509$/i, "Java classes cannot be loaded"),
   oraclePath: refused(NEVER, "quorums with an external oracle are not offered"),
   enforceQuota: refused(FALSE_OR_EMPTY, "quotas come with a later release, and would not hold"),
-  extendedTypesEnabled: refused(
-    FALSE_OR_EMPTY,
-    "TTL znodes come with a later release, and would never end",
-  ),
   emulate353TTLNodes: refused(
     FALSE_OR_EMPTY,
-    "TTL znodes come with a later release, and would never end",
+    "the TTL znodes of ZooKeeper 3.5.3 are not known here, and would never end",
   ),
   "snapshot.compression.method": refused(/^$/, "compressed snapshots come with a later release"),
   "metricsProvider.className": refused(

@@ -65,7 +65,9 @@ export interface ServerConfig extends LimitSettings {
   /** Snapshots end with the zxid up to which they are complete. */
   readonly serializeLastProcessedZxid: boolean;
 
-  /** How often childless containers are looked for. */
+  /** Znodes that end by themselves after a time (TTL) may be created. */
+  readonly extendedTypes: boolean;
+  /** How often containers and TTL znodes that are over are looked for. */
   readonly containerCheckIntervalMs: number;
   /** How many of them are deleted a minute at most. */
   readonly containerMaxPerMinute: number;
@@ -145,6 +147,7 @@ export function defaultConfig(
     digestEnabled: true,
     closeSessionTxnEnabled: true,
     serializeLastProcessedZxid: true,
+    extendedTypes: false,
     containerCheckIntervalMs: 60_000,
     containerMaxPerMinute: 10_000,
     containerMaxNeverUsedMs: 0,

@@ -15,8 +15,8 @@ import type { ServerConfig } from "./config.ts";
 import type { Logger } from "./log.ts";
 import { ClientPort } from "./net/client-port.ts";
 import { ConnectionThrottle } from "./net/connection-throttle.ts";
-import { ContainerReaper } from "./pipeline/container-reaper.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
+import { Reaper } from "./pipeline/reaper.ts";
 import { RequestThrottle } from "./pipeline/request-throttle.ts";
 import type { Requester } from "./pipeline/requester.ts";
 import { PipelineStats } from "./pipeline/stats.ts";
@@ -153,7 +153,10 @@ export class Server {
     const startedMs = clock.nowMs();
     const hasMarker = takeInitializeMarker(disk, this.#config.dataDir);
     const recovered = recover(disk, directories, {
-      tree: { hashSeed: Math.floor(random.fraction() * Number.MAX_SAFE_INTEGER) },
+      tree: {
+        hashSeed: Math.floor(random.fraction() * Number.MAX_SAFE_INTEGER),
+        extendedTypes: this.#config.extendedTypes,
+      },
       trustEmpty: this.#config.snapshotTrustEmpty,
       mayBeEmpty: hasMarker || this.#config.dbAutocreate,
     });
@@ -240,7 +243,7 @@ export class Server {
         throttle: new ConnectionThrottle(clock, random, config),
       },
     );
-    const reaper = new ContainerReaper(
+    const reaper = new Reaper(
       clock,
       tree,
       {
@@ -248,7 +251,7 @@ export class Server {
         maxPerMinute: config.containerMaxPerMinute,
         maxNeverUsedMs: config.containerMaxNeverUsedMs,
       },
-      (path) => pipeline.deleteContainer(path),
+      (path, czxid) => pipeline.reap(path, czxid),
     );
     const snapshots = new SnapshotWriter(this.#host, tree, { directory: directories.snapshots });
     const snapshotTime = new Summary();
@@ -354,7 +357,8 @@ export class Server {
     if (error instanceof RecoveryError) {
       const exitCode =
         error.code === "MissingDirectory" ? ExitCode.dataDirectory : ExitCode.storage;
-      this.#fail(error.code === "Misplaced" ? ExitCode.config : exitCode, error.message);
+      const isSetting = error.code === "Misplaced" || error.code === "TtlZnodes";
+      this.#fail(isSetting ? ExitCode.config : exitCode, error.message);
     } else if (isHostError(error)) {
       this.#fail(ExitCode.dataDirectory, `the data directory cannot be used: ${error.message}`);
     } else {
@@ -391,7 +395,7 @@ interface Parts {
   readonly log: TxnLog;
   readonly pipeline: Pipeline;
   readonly port: ClientPort;
-  readonly reaper: ContainerReaper;
+  readonly reaper: Reaper;
   readonly snapshots: SnapshotWriter;
   readonly purge: AutoPurge;
   readonly snapshotTime: Summary;

@@ -39,11 +39,14 @@ export function readMulti(reader: Reader): Operation[] | undefined {
 
 /** Unknown kinds of znode, and a TTL where there is no room for one, are no create at all here. */
 function isRefusedCreate({ type, flags }: Operation): boolean {
-  if (type === OpCode.create || type === OpCode.create2) {
-    return flags < CreateFlag.persistent || flags > CreateFlag.container;
+  switch (type) {
+    case OpCode.create:
+    case OpCode.create2:
+    case OpCode.createContainer:
+      return flags < CreateFlag.persistent || flags > CreateFlag.container;
+    case OpCode.createTTL:
+      return flags < CreateFlag.persistent || flags > CreateFlag.persistentSequentialWithTtl;
+    default:
+      return false;
   }
-  if (type === OpCode.createContainer || type === OpCode.createTTL) {
-    return flags < CreateFlag.persistent || flags > CreateFlag.persistentSequentialWithTtl;
-  }
-  return false;
 }

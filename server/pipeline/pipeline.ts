@@ -188,9 +188,9 @@ export class Pipeline {
     this.#enqueue(OpCode.closeSession, 0, zxid, undefined, undefined);
   }
 
-  /** Deletes a container that may have become useless. */
-  deleteContainer(path: string): void {
-    const zxid = this.#prep.deleteContainer(path);
+  /** Deletes a container or a TTL znode that is over, unless another has taken its place. */
+  reap(path: string, czxid: Zxid): void {
+    const zxid = this.#prep.reap(path, czxid);
     this.#enqueue(OpCode.deleteContainer, 0, zxid, undefined, undefined);
   }
 

@@ -10,14 +10,15 @@ import { assert } from "../../protocol/assert.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Clock } from "../../protocol/host.ts";
 import { JuteError, type Reader, type Writer } from "../../protocol/jute.ts";
-import { CreateFlag, OpCode, Perm } from "../../protocol/opcodes.ts";
+import { OpCode, Perm } from "../../protocol/opcodes.ts";
 import { parentPath, pathProblem } from "../../protocol/paths.ts";
 import { DIGEST_VERSION } from "../../protocol/txn.ts";
-import type { Zxid } from "../../protocol/zxid.ts";
+import { highWord, lowWord, type Zxid } from "../../protocol/zxid.ts";
 import { crc32 } from "../tree/crc32.ts";
 import type { DataTree } from "../tree/data-tree.ts";
-import { CONTAINER_HIGH } from "../tree/owner.ts";
+import { CONTAINER_HIGH, kindOf, TTL_HIGH, ttlOf, type ZnodeKind } from "../tree/owner.ts";
 import { fixUpAcl, permits } from "./access.ts";
+import { createProblem, isEphemeralFlag, isSequentialFlag, sequenceSuffix } from "./create-kind.ts";
 import { readMulti } from "./multi.ts";
 import { Operation } from "./operation.ts";
 import { type Change, OutstandingChanges, pathBytes } from "./outstanding.ts";
@@ -33,6 +34,8 @@ export interface TxnSink {
 
 export interface PrepOptions {
   readonly skipAcl: boolean;
+  /** Whether TTL znodes are enabled. */
+  readonly extendedTypes: boolean;
   readonly digestEnabled: boolean;
   readonly closeSessionTxnEnabled: boolean;
 }
@@ -142,20 +145,23 @@ export class Prep {
   }
 
   /**
-   * Deletes a container that the reaper found unused, if it still is one.
+   * Deletes a container or a TTL znode that the reaper found to be over, if it still is.
    *
-   * Differs from ZooKeeper: there a plain znode that replaced the container meanwhile goes too.
+   * Differs from ZooKeeper: there a plain znode that took its place meanwhile goes too, and a TTL
+   * znode that was set again meanwhile.
+   *
+   * @param czxid Of the znode that was found: none that took its place is deleted.
    */
-  deleteContainer(path: string): Zxid {
+  reap(path: string, czxid: Zxid): Zxid {
     const writer = this.#begin(OpCode.deleteContainer, 0, 0, 0);
     const body = writer.length;
-    const container = this.#changes.find(path);
-    if (container === undefined) {
+    const znode = this.#changes.find(path);
+    if (znode === undefined) {
       this.#fail(writer, body, ErrorCode.NoNode);
-    } else if (container.ownerHigh !== CONTAINER_HIGH || container.ownerLow !== 0) {
-      this.#fail(writer, body, ErrorCode.BadVersion);
-    } else if (container.childCount > 0) {
+    } else if (znode.childCount > 0) {
       this.#fail(writer, body, ErrorCode.NotEmpty);
+    } else if (znode.czxid !== czxid || !this.#mayBeReaped(znode)) {
+      this.#fail(writer, body, ErrorCode.BadVersion);
     } else {
       this.#removePath(path);
       writer.string(path);
@@ -232,9 +238,10 @@ export class Prep {
 
   // CreateTxn: ustring path, buffer data, vector<ACL> acl, boolean ephemeral, int parentCVersion
   // CreateContainerTxn: the same without the boolean
+  // CreateTTLTxn: the same without the boolean, long ttl
 
   #create(operation: Operation, frame: Buffer, writer: Writer): number {
-    const kindProblem = createProblem(operation);
+    const kindProblem = createProblem(operation, this.#options.extendedTypes);
     if (kindProblem !== 0) return kindProblem;
     const asked = operation.path;
     if (asked === null) return ErrorCode.MarshallingError;
@@ -244,18 +251,16 @@ export class Prep {
     const parent = this.#changes.find(parentPath(asked));
     if (parent === undefined) return ErrorCode.NoNode;
     if (!this.#permits(parent, Perm.create)) return ErrorCode.NoAuth;
-    const { flags } = operation;
-    const isSequential =
-      flags === CreateFlag.persistentSequential || flags === CreateFlag.ephemeralSequential;
+    const { type, flags, ttlMs } = operation;
+    const isSequential = isSequentialFlag(flags);
     const suffix = isSequential ? sequenceSuffix(parent.cversion) : "";
     const path = asked + suffix;
     if (pathProblem(path) !== undefined) return ErrorCode.BadArguments;
     if (this.#changes.find(path) !== undefined) return ErrorCode.NodeExists;
-    if (isEphemeral(parent)) return ErrorCode.NoChildrenForEphemerals;
-    const ephemeral = flags === CreateFlag.ephemeral || flags === CreateFlag.ephemeralSequential;
+    if (this.#kind(parent) === "ephemeral") return ErrorCode.NoChildrenForEphemerals;
+    const ephemeral = isEphemeralFlag(flags);
     if (ephemeral && !this.#hasRoomForEphemeral(path)) return ErrorCode.QuotaExceeded;
 
-    const isContainer = operation.type === OpCode.createContainer;
     const parentCversion = (parent.cversion + 1) | 0;
     const askedBytes = operation.pathEnd - operation.pathStart;
     const suffixBytes = isSequential ? Buffer.from(suffix, "latin1") : NO_BYTES;
@@ -264,8 +269,9 @@ export class Prep {
     if (isSequential) writer.raw(suffixBytes);
     copyBuffer(writer, frame, operation.dataStart, operation.dataLength);
     writeAcl(writer, acl);
-    if (!isContainer) writer.boolean(ephemeral);
+    if (type === OpCode.create || type === OpCode.create2) writer.boolean(ephemeral);
     writer.int(parentCversion);
+    if (type === OpCode.createTTL) writer.long(ttlMs);
 
     this.#changes.touch(parent, this.#zxid);
     parent.childCount++;
@@ -287,8 +293,11 @@ export class Prep {
       created.ownerHigh = this.#sessionHigh;
       created.ownerLow = this.#sessionLow;
       this.#changes.addEphemeral(created);
-    } else if (isContainer) {
+    } else if (type === OpCode.createContainer) {
       created.ownerHigh = CONTAINER_HIGH;
+    } else if (type === OpCode.createTTL) {
+      created.ownerHigh = TTL_HIGH | highWord(ttlMs);
+      created.ownerLow = lowWord(ttlMs);
     }
     let pathCrc = crc32(frame, operation.pathStart, operation.pathEnd);
     if (isSequential) pathCrc = crc32(suffixBytes, 0, suffixBytes.length, pathCrc);
@@ -403,6 +412,16 @@ export class Prep {
     return 0;
   }
 
+  #mayBeReaped(znode: Change): boolean {
+    const kind = this.#kind(znode);
+    if (kind !== "ttl") return kind === "container";
+    return this.#timeMs - znode.mtime > ttlOf(znode.ownerHigh, znode.ownerLow);
+  }
+
+  #kind({ ownerHigh, ownerLow }: Change): ZnodeKind {
+    return kindOf(ownerHigh, ownerLow, this.#options.extendedTypes);
+  }
+
   #removePath(path: string): void {
     const znode = this.#changes.find(path);
     const parent = this.#changes.find(parentPath(path));
@@ -442,31 +461,9 @@ function partType(asked: number): number {
   return asked === OpCode.create2 ? OpCode.create : asked;
 }
 
-/** What is wrong with the kind of znode that is asked for, or 0. */
-function createProblem({ type, flags }: Operation): number {
-  const isTtl =
-    flags === CreateFlag.persistentWithTtl || flags === CreateFlag.persistentSequentialWithTtl;
-  if (flags < CreateFlag.persistent || flags > CreateFlag.persistentSequentialWithTtl) {
-    return ErrorCode.BadArguments;
-  }
-  if (isTtl) return ErrorCode.Unimplemented;
-  // Differs from ZooKeeper: there a createTTL without a TTL flag is logged and kills every server,
-  // and a createContainer with another flag makes a container all the same.
-  if (type === OpCode.createTTL) return ErrorCode.BadArguments;
-  if (type === OpCode.createContainer && flags !== CreateFlag.container) {
-    return ErrorCode.BadArguments;
-  }
-  return 0;
-}
-
 /** What is looked at before a parent is looked for: validity comes only after its checks. */
 function hasPathForm(path: string): boolean {
   return path.includes("/") && !path.includes("\0");
-}
-
-/** The counter of creates under the parent, as ten characters; a sign counts among them. */
-function sequenceSuffix(counter: number): string {
-  return counter < 0 ? `-${String(-counter).padStart(9, "0")}` : String(counter).padStart(10, "0");
 }
 
 /** -1 matches any version. */
@@ -482,9 +479,4 @@ function matches(expected: number, version: number): boolean {
 function nextVersion(version: number): number {
   const next = (version + 1) | 0;
   return next === -1 ? 0 : next;
-}
-
-function isEphemeral(znode: Change): boolean {
-  if (znode.ownerHigh === 0 && znode.ownerLow === 0) return false;
-  return znode.ownerHigh !== CONTAINER_HIGH || znode.ownerLow !== 0;
 }

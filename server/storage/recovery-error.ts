@@ -12,6 +12,8 @@ export type RecoveryErrorCode =
   | "BadSnapshot"
   /** A log is damaged where no crash explains it. */
   | "BadLog"
+  /** There are TTL znodes, which are not enabled. */
+  | "TtlZnodes"
   /** Txns are missing between two that are there, or come in the wrong order. */
   | "Gap";
 

@@ -8,8 +8,16 @@
 import type { Disk } from "../../protocol/host.ts";
 import { JuteError } from "../../protocol/jute.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
-import { wordsHex, zxidCounter, zxidEpoch, zxidHex } from "../../protocol/zxid.ts";
+import {
+  keyHighWord,
+  keyLowWord,
+  wordsHex,
+  zxidCounter,
+  zxidEpoch,
+  zxidHex,
+} from "../../protocol/zxid.ts";
 import { DataTree, type TreeOptions } from "../tree/data-tree.ts";
+import { kindOf } from "../tree/owner.ts";
 import { removeUnfinished } from "./directories.ts";
 import {
   fileZxid,
@@ -107,6 +115,8 @@ class Recovery {
     if (base.zxid < 0 && this.#replayed === 0) this.#refuseUnlessMayBeEmpty();
     this.#refuseUnlessReached(tree.lastZxid);
     this.#warnings.push(...checks.finish());
+    const orphans = findOrphans(tree);
+    refuseUnlessEnabled(tree, orphans);
     this.#repair(logs);
     return {
       tree,
@@ -116,7 +126,7 @@ class Recovery {
         replayed: this.#replayed,
         znodes: tree.count,
         digestMismatches: checks.mismatches,
-        orphans: findOrphans(tree),
+        orphans,
         warnings: this.#warnings,
       },
     };
@@ -304,4 +314,25 @@ function findOrphans(tree: DataTree): string[] {
   const known = new Set<string>();
   tree.sessions.forEach((high, low) => known.add(wordsHex(high, low)));
   return [...tree.ephemerals.sessions()].filter((session) => !known.has(session));
+}
+
+/**
+ * Differs from ZooKeeper: where TTL znodes are not enabled it takes theirs for ephemerals of
+ * sessions that nobody knows, and deletes them when it starts.
+ */
+function refuseUnlessEnabled(tree: DataTree, orphans: readonly string[]): void {
+  const owned = orphans.filter((owner) => isTtlMarker(owner));
+  const slots = owned.flatMap((owner) => [...tree.ephemerals.of(owner)]);
+  const [first] = slots;
+  if (first === undefined) return;
+  throw new RecoveryError(
+    "TtlZnodes",
+    `${tree.pathText(first)} is a TTL znode, one of ${slots.length}, and extendedTypesEnabled is ` +
+      "not true: they would be taken for ephemerals of sessions that are over. Start with " +
+      "extendedTypesEnabled=true; to give them up, delete them there first",
+  );
+}
+
+function isTtlMarker(owner: string): boolean {
+  return kindOf(keyHighWord(owner), keyLowWord(owner), true) === "ttl";
 }

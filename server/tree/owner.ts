@@ -21,3 +21,11 @@ export function kindOf(high: number, low: number, extendedTypes: boolean): Znode
   if (high === CONTAINER_HIGH && low === 0) return "container";
   return "ephemeral";
 }
+
+/** The longest TTL: 40 bits. */
+export const TTL_MAX_MS: number = 2 ** 40 - 1;
+
+/** The TTL in a marker of kind "ttl", in milliseconds. */
+export function ttlOf(high: number, low: number): number {
+  return (high & 0xff) * 0x1_0000_0000 + (low >>> 0);
+}

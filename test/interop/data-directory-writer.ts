@@ -18,6 +18,8 @@ const IN_FLIGHT = 40;
 const WRITES_MIN = 6000;
 const SNAPSHOTS_MIN = 3;
 const EPHEMERAL = 1;
+/** More than 32 bits. */
+const LONG_TTL_MS = 2 ** 39 + 1;
 const LEFT_TIMEOUT_MS = 20_000;
 const KEPT_TIMEOUT_MS = 60_000;
 
@@ -45,6 +47,9 @@ export interface Legacy {
   readonly left: LeftSession;
   /** A container with one child, which is persistent. */
   readonly container: string;
+  /** A TTL znode that is over, and those that are not. */
+  readonly shortLived: string;
+  readonly longLived: readonly string[];
   /** Has sequential children; the highest number that was acknowledged. */
   readonly queue: string;
   readonly lastNumber: number;
@@ -85,6 +90,8 @@ export async function writeAndKill(
   await writeKinds(client, root, [...ACLS, ...moreAcls]);
   await refusedWrites(client, root);
   const container = `${root}/containers/used`;
+  const shortLived = `${root}/ttl/short`;
+  const longLived = [`${root}/ttl/long`, `${root}/ttl/last`];
   const queue = `${root}/queue`;
   const lastNumber = await writeQueue(client, queue);
   const kept = await leaveSession(server, `${root}/kept`, KEPT_TIMEOUT_MS);
@@ -104,13 +111,16 @@ export async function writeAndKill(
   await until("enough is written and several snapshots are taken", () => {
     return answered() >= WRITES_MIN && countSnapshots(server) >= before + SNAPSHOTS_MIN;
   });
+  // Behind the snapshots: in the log alone.
+  await client.create(`${root}/ttl/last`, null, { mode: "ttl", ttlMs: LONG_TTL_MS });
   const inFlight = loads.reduce((sum, load) => sum + load.inFlight, 0);
   await server.kill();
   await Promise.all([client, ...loads].map((each) => end(each)));
   expect(loads.flatMap((load) => load.surprises)).toEqual([]);
   const snapshots = countSnapshots(server) - before;
   const figures = { answered: answered(), inFlight, snapshots };
-  return { root, kept, left, container, queue, lastNumber, ...figures };
+  const ttls = { shortLived, longLived };
+  return { root, kept, left, container, ...ttls, queue, lastNumber, ...figures };
 }
 
 async function end(client: Client | RandomLoad): Promise<void> {
@@ -155,6 +165,11 @@ async function writeKinds(
   await client.create(`${containers}/never-used`, null, { mode: "container" });
   await client.create(`${containers}/used`, Buffer.from("c"), { mode: "container" });
   await client.create(`${containers}/used/child`);
+
+  const ttls = `${root}/ttl`;
+  await client.create(ttls);
+  await client.create(`${ttls}/short`, Buffer.from("t"), { mode: "ttl", ttlMs: 1 });
+  await client.create(`${ttls}/long`, null, { mode: "ttl", ttlMs: LONG_TTL_MS });
 
   await client.create(`${root}/ephemeral`, Buffer.from("mine"), { mode: "ephemeral" });
   const multi = `${root}/multi`;

@@ -71,12 +71,14 @@ async function start(
     snapCount: SNAP_COUNT,
     preAllocSize: PREALLOC_KB,
     "znode.container.checkIntervalMs": String(containerCheckMs),
+    extendedTypesEnabled: "true",
     "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
   };
   const properties = {
     "zookeeper.snapCount": SNAP_COUNT,
     "zookeeper.preAllocSize": PREALLOC_KB,
     "znode.container.checkIntervalMs": String(containerCheckMs),
+    "zookeeper.extendedTypesEnabled": "true",
     "zookeeper.DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
   };
   const server =
@@ -113,7 +115,7 @@ function recovered(dataDir: string): Recovered {
   return recover(
     nodeHost().disk,
     { snapshots: files, logs: files },
-    { tree: { hashSeed: 1 }, trustEmpty: false, mayBeEmpty: false },
+    { tree: { hashSeed: 1, extendedTypes: true }, trustEmpty: false, mayBeEmpty: false },
   );
 }
 
@@ -161,7 +163,7 @@ async function compareBoth(dataDir: string): Promise<TreeDump> {
   return ours;
 }
 
-/** What the heir of a directory does with the sessions and the containers in it. */
+/** What the heir of a directory does with the sessions, the containers and the TTL znodes in it. */
 async function liveOn(kind: Kind, dataDir: string, legacy: Legacy): Promise<void> {
   const server = await start(kind, dataDir, { containerCheckMs: CONTAINER_CHECK_MS });
   const client = await connectAsSuper(server);
@@ -194,6 +196,8 @@ async function liveOn(kind: Kind, dataDir: string, legacy: Legacy): Promise<void
   expect(await isThere(legacy.container)).toBe(true);
   await client.delete(`${legacy.container}/child`);
   await until("the container is deleted", async () => !(await isThere(legacy.container)));
+  await until("the TTL znode is deleted", async () => !(await isThere(legacy.shortLived)));
+  for (const path of legacy.longLived) expect(await isThere(path), path).toBe(true);
   await expect(client.create(`${legacy.root}/ephemeral`)).rejects.toSatisfy((error) =>
     isZooKeeperError(error, "NodeExists"),
   );

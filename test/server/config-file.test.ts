@@ -68,7 +68,7 @@ test("two keys are enough, and the tick is 3000 ms", () => {
 // operations 2.3/txnLogSizeLimitInKb, 2.3/preAllocSize, 2.3/forceSync, 2.3/fsync.warningthresholdms
 // operations 2.3/datadir.autocreate db.autocreate, 2.3/snapshot.trust.empty, 2.3/digest.enabled
 // operations 2.3/closeSessionTxn.enabled, 2.3/serializeLastProcessedZxid.enabled
-// operations 2.3/znode.container.checkIntervalMs, 2.3/skipACL, 2.4/nio.sessionlessCnxnTimeout
+// operations 2.3/extendedTypesEnabled, 2.3/znode.container.checkIntervalMs, 2.3/skipACL, 2.4/nio.sessionlessCnxnTimeout
 // operations 2.3/DigestAuthenticationProvider.superDigest
 test.each<[line: string, sets: Partial<ServerConfig>]>([
   ["dataLogDir=/log", { dataLogDir: "/log", dataDir: "/data" }],
@@ -93,6 +93,7 @@ test.each<[line: string, sets: Partial<ServerConfig>]>([
   ["digest.enabled=false", { digestEnabled: false }],
   ["closeSessionTxn.enabled=false", { closeSessionTxnEnabled: false }],
   ["serializeLastProcessedZxid.enabled=false", { serializeLastProcessedZxid: false }],
+  ["extendedTypesEnabled=true", { extendedTypes: true }],
   ["znode.container.checkIntervalMs=1000", { containerCheckIntervalMs: 1000 }],
   ["znode.container.maxPerMinute=10", { containerMaxPerMinute: 10 }],
   ["znode.container.maxNeverUsedIntervalMs=300000", { containerMaxNeverUsedMs: 300_000 }],
@@ -395,7 +396,7 @@ test("keys that tune what is not here are listed in one warning, and so are thos
 
 // operations 2.9/electionAlg=1, 2.3/electionAlg, 2.4/electionAlg ≠ 3, 2.4/ssl.context.supplier.class, 2.4/oraclePath
 // operations 2.4/SASL/Kerberos demanded while no provider is built in, 2.3/enforceQuota
-// operations 2.3/extendedTypesEnabled, 2.3/audit.enable, 2.3/client.portUnification
+// operations 2.4/emulate353TTLNodes, 2.3/audit.enable, 2.3/client.portUnification
 test.each([
   ["electionAlg=1", 'electionAlg: expected 3, got "1"'],
   ["secureClientPort=2281", "secureClientPort: TLS comes with a later release"],
@@ -416,7 +417,10 @@ test.each([
   ],
   ["sessionRequireClientSASLAuth=true", "sessionRequireClientSASLAuth: this way to authenticate"],
   ["enforceQuota=true", "enforceQuota: quotas come with a later release"],
-  ["extendedTypesEnabled=true", "extendedTypesEnabled: TTL znodes come with a later release"],
+  [
+    "emulate353TTLNodes=true",
+    "emulate353TTLNodes: the TTL znodes of ZooKeeper 3.5.3 are not known",
+  ],
   ["snapshot.compression.method=gz", "snapshot.compression.method: compressed snapshots come"],
   ["dynamicConfigFile=/x", "dynamicConfigFile: ensembles come with a later release"],
 ])("%s is refused: going on without it would open, lose or hide something", (line, message) => {
@@ -432,7 +436,7 @@ test("the same keys in their harmless position say nothing", () => {
     problems(
       "electionAlg=3\nsecureClientPort=0\nclient.portUnification=false\nssl.authProvider=x509\naudit.enable=false\n" +
         "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\n" +
-        "enforce.auth.enabled=false\nenforceQuota=false\nextendedTypesEnabled=false\nsnapshot.compression.method=\n",
+        "enforce.auth.enabled=false\nenforceQuota=false\nemulate353TTLNodes=false\nsnapshot.compression.method=\n",
     ),
   ).toEqual([]);
 });

@@ -17,7 +17,7 @@ import {
   readMultiReadResponse,
   writeMultiReadRequest,
 } from "../../protocol/multi-read.ts";
-import { OpCode, Xid } from "../../protocol/opcodes.ts";
+import { CreateFlag, OpCode, Xid } from "../../protocol/opcodes.ts";
 import {
   type ConnectRequest,
   type ConnectResponse,
@@ -30,6 +30,7 @@ import {
   writeAuthPacket,
   writeConnectRequest,
   writeCreateRequest,
+  writeCreateTTLRequest,
   writePathRequest,
   writeSetACLRequest,
   writeSetDataRequest,
@@ -170,6 +171,16 @@ export class RawClient {
 
   create(path: string | null, options: CreateOptions = {}): Promise<Reply> {
     return this.reply(this.sendCreate(path, options));
+  }
+
+  createTTL(
+    path: string | null,
+    ttlMs: number,
+    flags: number = CreateFlag.persistentWithTtl,
+  ): Promise<Reply> {
+    return this.call(OpCode.createTTL, (writer) =>
+      writeCreateTTLRequest(writer, { path, data: Buffer.alloc(0), acl: ANYONE, flags, ttlMs }),
+    );
   }
 
   sendSet(path: string, data: Buffer | null, version = -1): number {

@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { Writer } from "../../protocol/jute.ts";
 import { OpCode, Perm } from "../../protocol/opcodes.ts";
 import { LOG_FILE_HEADER, writeFileHeader } from "../../protocol/persistence.ts";
-import { writeTxn } from "../../protocol/txn.ts";
+import { type TxnBody, writeTxn } from "../../protocol/txn.ts";
 import { adler32 } from "../../server/storage/adler32.ts";
 
-/** A persistent znode that a log's txn creates. */
+/** A znode that a log's txn creates. */
 export interface LoggedCreate {
   readonly path: string;
+  /** Default: none. */
+  readonly ttlMs?: number;
   /** How many creates its parent has then seen. */
   readonly parentCversion: number;
 }
@@ -24,8 +26,9 @@ const RECORD_END = 0x42;
 export function writeCreates(dataDir: string, creates: readonly LoggedCreate[]): void {
   const file = new Writer(4096);
   writeFileHeader(file, LOG_FILE_HEADER);
-  for (const [index, { path, parentCversion }] of creates.entries()) {
+  for (const [index, create] of creates.entries()) {
     const record = new Writer(1024);
+    const body = txnOf(create);
     writeTxn(record, {
       header: {
         sessionHigh: 0,
@@ -33,16 +36,9 @@ export function writeCreates(dataDir: string, creates: readonly LoggedCreate[]):
         cxid: index,
         zxid: index + 1,
         timeMs: 1_700_000_000_000,
-        type: OpCode.create,
+        type: body.type,
       },
-      body: {
-        type: OpCode.create,
-        path,
-        data: null,
-        acl: [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }],
-        ephemeral: false,
-        parentCVersion: parentCversion,
-      },
+      body,
       digest: undefined,
     });
     const payload = record.written();
@@ -52,4 +48,12 @@ export function writeCreates(dataDir: string, creates: readonly LoggedCreate[]):
     file.byte(RECORD_END);
   }
   writeFileSync(join(dataDir, "version-2", "log.1"), file.written());
+}
+
+function txnOf({ path, ttlMs, parentCversion }: LoggedCreate): TxnBody {
+  const acl = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
+  const common = { path, data: null, acl, parentCVersion: parentCversion };
+  return ttlMs === undefined
+    ? { type: OpCode.create, ...common, ephemeral: false }
+    : { type: OpCode.createTTL, ...common, ttlMs };
 }

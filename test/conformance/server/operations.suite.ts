@@ -205,7 +205,10 @@ export function operationsSuite(peer: Peer): void {
         [6, -6],
       ] as const) {
         expect((await client.create(freshPath(), { flags })).err).toBe(err);
+        expect((await client.createTTL(freshPath(), 1000, flags)).err).toBe(err);
       }
+      expect((await client.createTTL(freshPath(), 0)).err).toBe(-6);
+      expect((await client.createTTL(freshPath(), 1000, CreateFlag.persistent)).err).toBe(-8);
       client.drop();
     });
 

@@ -21,7 +21,12 @@ const clock: Clock = {
 test("create2 in a multi is create in its txn, as every Apache release reads it, and answered with its Stat", () => {
   const tree = new DataTree({ hashSeed: 1 });
   const log = new Writer();
-  const options = { skipAcl: true, digestEnabled: true, closeSessionTxnEnabled: true };
+  const options = {
+    skipAcl: true,
+    extendedTypes: true,
+    digestEnabled: true,
+    closeSessionTxnEnabled: true,
+  };
   const prep = new Prep(tree, { begin: () => log, commit: () => {} }, clock, options);
   const acl = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
   const asked = new Writer();

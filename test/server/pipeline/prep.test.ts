@@ -2,7 +2,11 @@ import { describe, expect, test } from "vitest";
 import type { Clock } from "../../../protocol/host.ts";
 import { Reader, Writer } from "../../../protocol/jute.ts";
 import { CreateFlag, OpCode } from "../../../protocol/opcodes.ts";
-import { writeCreateRequest } from "../../../protocol/proto.ts";
+import {
+  writeCreateRequest,
+  writeCreateTTLRequest,
+  writeSetDataRequest,
+} from "../../../protocol/proto.ts";
 import type { Zxid } from "../../../protocol/zxid.ts";
 import { Prep, type TxnSink } from "../../../server/pipeline/prep.ts";
 import { SimRandom } from "../../../server/testing/index.ts";
@@ -24,16 +28,10 @@ const DIGEST_BYTES = 12;
 /** What the paths of one session's ephemerals may take up. */
 const EPHEMERAL_PATH_BYTES_MAX = 1_000_000;
 
-const CLOCK: Clock = {
-  nowMs: () => 0,
-  wallMs: () => 1_700_000_000_000,
-  after: () => ({ cancel: () => undefined }),
-  endOfTurn: () => undefined,
-};
-
 /** Keeps the txns that prep makes, and applies them to its tree when it is told. */
 class Log implements TxnSink {
-  readonly tree: DataTree = new DataTree({ hashSeed: 1 });
+  wallMs = 1_700_000_000_000;
+  readonly tree: DataTree = new DataTree({ hashSeed: 1, extendedTypes: true });
   readonly prep: Prep;
   readonly txns: Buffer[] = [];
   readonly #writer = new Writer();
@@ -46,8 +44,19 @@ class Log implements TxnSink {
         throw new Error(`after zxid ${zxid} the tree is not what prep said`);
       },
     };
-    const options = { skipAcl: false, digestEnabled: true, closeSessionTxnEnabled: true };
-    this.prep = new Prep(this.tree, this, CLOCK, options);
+    const options = {
+      skipAcl: false,
+      extendedTypes: true,
+      digestEnabled: true,
+      closeSessionTxnEnabled: true,
+    };
+    const clock: Clock = {
+      nowMs: () => 0,
+      wallMs: () => this.wallMs,
+      after: () => ({ cancel: () => undefined }),
+      endOfTurn: () => undefined,
+    };
+    this.prep = new Prep(this.tree, this, clock, options);
   }
 
   begin(): Writer {
@@ -103,6 +112,49 @@ describe("the txn that ends a session fits every peer's frames", () => {
     const end = log.txns.at(-1) ?? Buffer.alloc(0);
     expect(end.length).toBe(HEADER_BYTES + 4 + EPHEMERAL_PATH_BYTES_MAX + DIGEST_BYTES);
     expect(create("/yy")).toBe(OpCode.create);
+    log.apply(0);
+  });
+});
+
+// server-semantics 9.3, 3.2/deleteContainer (internal)
+describe("what the reaper found to be over", () => {
+  const create = (log: Log, path: string, flags: number, type: number = OpCode.create): void => {
+    const request = { path, data: null, acl: ANYONE, flags, ttlMs: 1 };
+    log.request(1, type, (writer) => writeCreateTTLRequest(writer, request));
+  };
+  const reap = (log: Log, path: string, czxid: number): number => {
+    log.prep.reap(path, czxid);
+    return typeOf(log.txns.at(-1) ?? Buffer.alloc(0));
+  };
+
+  test("goes if it is still there, and nothing that took its place", () => {
+    const log = new Log();
+    create(log, "/c", CreateFlag.container, OpCode.createContainer);
+    log.apply(0);
+    expect(reap(log, "/c", 1)).toBe(OpCode.deleteContainer);
+    expect(reap(log, "/c", 1)).toBe(OpCode.error);
+    create(log, "/c", CreateFlag.container, OpCode.createContainer);
+    expect(reap(log, "/c", 1)).toBe(OpCode.error);
+    create(log, "/c/child", CreateFlag.persistent);
+    expect(reap(log, "/c", 4)).toBe(OpCode.error);
+    create(log, "/plain", CreateFlag.persistent);
+    expect(reap(log, "/plain", log.prep.lastZxid)).toBe(OpCode.error);
+    log.apply(0);
+  });
+
+  test("stays if its data was set again meanwhile", () => {
+    const log = new Log();
+    create(log, "/t", CreateFlag.persistentWithTtl, OpCode.createTTL);
+    log.apply(0);
+    log.wallMs += 2;
+    log.request(1, OpCode.setData, (writer) =>
+      writeSetDataRequest(writer, { path: "/t", data: null, version: -1 }),
+    );
+    expect(reap(log, "/t", 1)).toBe(OpCode.error);
+    log.wallMs += 1;
+    expect(reap(log, "/t", 1)).toBe(OpCode.error);
+    log.wallMs += 1;
+    expect(reap(log, "/t", 1)).toBe(OpCode.deleteContainer);
     log.apply(0);
   });
 });

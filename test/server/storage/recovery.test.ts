@@ -12,6 +12,7 @@ import { recover } from "../../../server/storage/recovery.ts";
 import { RecoveryError } from "../../../server/storage/recovery-error.ts";
 import type { DataTree } from "../../../server/tree/data-tree.ts";
 import { goldenDataDirectory, readDirectoryContents } from "../../golden/data-directory.ts";
+import { writeCreates } from "../../tools/txn-log.ts";
 import { dumpTree } from "../tree/tree-dump.ts";
 import { LOG_1, LOG_HEADER, RECORDS, SNAPSHOT_5 } from "./golden-13.ts";
 import { OPTIONS, RealDirectory } from "./real-directory.ts";
@@ -154,6 +155,23 @@ test("the directory of a killed ZooKeeper 3.8.0 holds every znode and session it
     const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);
     expect(found.toSorted(byId)).toEqual([...sessions].toSorted(byId));
   }
+});
+
+// server-semantics 2.5
+test("a directory with TTL znodes does not start where they are not enabled, and loses none", () => {
+  using directory = RealDirectory.withSnapshot0({});
+  writeCreates(directory.root, [
+    { path: "/plain", parentCversion: 1 },
+    { path: "/brief", parentCversion: 2, ttlMs: 1 },
+    { path: "/long", parentCversion: 3, ttlMs: 2 ** 40 - 1 },
+  ]);
+  const { code, message } = directory.refusal({ tree: { hashSeed: 42 } });
+  expect(code).toBe("TtlZnodes");
+  expect(message).toMatch(
+    /^\/brief is a TTL znode, one of 2, and extendedTypesEnabled is not true/,
+  );
+  const { tree, report } = directory.recover();
+  expect([tree.ttls.size, tree.ephemerals.count, report.orphans]).toEqual([2, 0, []]);
 });
 
 // storage ST-5, ST-19, ST-20, Trap 8

@@ -1,0 +1,17 @@
+// needs: apache
+
+import { afterAll } from "vitest";
+import { TICK_MS } from "../conformance/server/peer.ts";
+import { TTL_CHECK_MS, ttlSuite } from "../conformance/server/ttl.suite.ts";
+import { ApacheServer } from "../tools/apache.ts";
+
+const server = await ApacheServer.start({
+  tickTimeMs: TICK_MS,
+  properties: {
+    "zookeeper.extendedTypesEnabled": "true",
+    "znode.container.checkIntervalMs": String(TTL_CHECK_MS),
+  },
+});
+afterAll(() => server.stop());
+
+ttlSuite({ name: "apache 3.8.0", port: server.port });
