@@ -107,7 +107,7 @@ const ANSWER_LIMIT_MS = 2000;
 const WORD_LIMIT_MS = 5000;
 
 /** What a server answers to a four-letter word; "" while nobody answers. */
-export async function fourLetterWord(port: number, word: string): Promise<string> {
+export async function fourLetterWord(port: number, word: string | Buffer): Promise<string> {
   const socket = connectSocket({ port, host: "127.0.0.1" });
   socket.setTimeout(WORD_LIMIT_MS, () => socket.destroy());
   const chunks: Buffer[] = [];
