@@ -122,6 +122,7 @@ const SETTINGS: Readonly<Record<string, KeyRule>> = {
     true,
     "no ACL is checked: every client may do everything",
   ),
+  enforceQuota: setting("enforceQuota", values.flag),
   "DigestAuthenticationProvider.superDigest": setting("superDigest", values.digestId),
   "DigestAuthenticationProvider.enabled": setting("digestAuthEnabled", values.flag),
   "DigestAuthenticationProvider.digestAlg": setting("digestAlgorithm", values.digestAlgorithm),
@@ -200,7 +201,6 @@ const REFUSED: Readonly<Record<string, KeyRule>> = {
   "ssl.quorum.context.supplier.class": refused(NEVER, "Java classes cannot be loaded"),
   "ssl.authProvider": refused(/^x509$/i, "Java classes cannot be loaded"),
   oraclePath: refused(NEVER, "quorums with an external oracle are not offered"),
-  enforceQuota: refused(FALSE_OR_EMPTY, "quotas come with a later release, and would not hold"),
   emulate353TTLNodes: refused(
     FALSE_OR_EMPTY,
     "the TTL znodes of ZooKeeper 3.5.3 are not known here, and would never end",

@@ -76,6 +76,8 @@ export interface ServerConfig extends LimitSettings {
 
   /** No ACL is ever checked. */
   readonly skipAcl: boolean;
+  /** Hard limits of quotas refuse what passes them; else they are told in the log only. */
+  readonly enforceQuota: boolean;
   /** `user:digest` of the super user; undefined: there is none. Never printed. */
   readonly superDigest: string | undefined;
   /** Clients may prove who they are with `digest`. */
@@ -152,6 +154,7 @@ export function defaultConfig(
     containerMaxPerMinute: 10_000,
     containerMaxNeverUsedMs: 0,
     skipAcl: false,
+    enforceQuota: false,
     superDigest: undefined,
     digestAuthEnabled: true,
     digestAlgorithm: "sha1",

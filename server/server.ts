@@ -16,6 +16,7 @@ import type { Logger } from "./log.ts";
 import { ClientPort } from "./net/client-port.ts";
 import { ConnectionThrottle } from "./net/connection-throttle.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
+import { QuotaOverseer } from "./pipeline/quota-overseer.ts";
 import { Reaper } from "./pipeline/reaper.ts";
 import { RequestThrottle } from "./pipeline/request-throttle.ts";
 import type { Requester } from "./pipeline/requester.ts";
@@ -132,6 +133,7 @@ export class Server {
     parts.view.stopServing();
     parts.sessions.stop();
     parts.reaper.stop();
+    parts.quotas.stop();
     parts.purge.stop();
     parts.port.stopAccepting(() => {
       parts.port.hold();
@@ -253,6 +255,7 @@ export class Server {
       },
       (path, czxid) => pipeline.reap(path, czxid),
     );
+    const quotas = new QuotaOverseer(clock, tree.quotas, this.#log.warn.bind(this.#log));
     const snapshots = new SnapshotWriter(this.#host, tree, { directory: directories.snapshots });
     const snapshotTime = new Summary();
     const view: ServerView = new ServerView(this.#host, config, {
@@ -268,7 +271,19 @@ export class Server {
       serverId: 0,
     });
     const purge = this.#introducePurge(directories);
-    return { tree, sessions, log, pipeline, port, reaper, snapshots, purge, snapshotTime, view };
+    return {
+      tree,
+      sessions,
+      log,
+      pipeline,
+      port,
+      reaper,
+      quotas,
+      snapshots,
+      purge,
+      snapshotTime,
+      view,
+    };
   }
 
   /** Automatic only where the history is ours: an adopted directory may have its own keeper. */
@@ -381,6 +396,7 @@ export class Server {
     if (parts !== undefined) {
       parts.sessions.stop();
       parts.reaper.stop();
+      parts.quotas.stop();
       parts.purge.stop();
       parts.port.stopAccepting(() => parts.port.abort());
     }
@@ -396,6 +412,7 @@ interface Parts {
   readonly pipeline: Pipeline;
   readonly port: ClientPort;
   readonly reaper: Reaper;
+  readonly quotas: QuotaOverseer;
   readonly snapshots: SnapshotWriter;
   readonly purge: AutoPurge;
   readonly snapshotTime: Summary;

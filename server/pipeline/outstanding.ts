@@ -32,6 +32,8 @@ export class Change {
   ownerLow = 0;
   childCount = 0;
   acl: AccessList = [];
+  /** In bytes; -1: null. */
+  dataLength = -1;
   /** CRC-32 state over path and data. */
   contentCrc = 0;
   /** Its part of the tree's digest; 0 where it has none. */
@@ -53,6 +55,7 @@ export class Change {
     this.ownerLow = other.ownerLow;
     this.childCount = other.childCount;
     this.acl = other.acl;
+    this.dataLength = other.dataLength;
     this.contentCrc = other.contentCrc;
     this.digest = other.digest;
   }
@@ -131,6 +134,7 @@ export class OutstandingChanges {
     loaded.ownerLow = tree.ownerLow(slot);
     loaded.childCount = tree.childCount(slot);
     loaded.acl = tree.acls.get(tree.acl(slot));
+    loaded.dataLength = tree.dataLength(slot);
     loaded.contentCrc = tree.contentCrc(slot);
     loaded.digest = tree.digest(slot);
     return loaded;

@@ -17,6 +17,7 @@ import { highWord, lowWord, type Zxid } from "../../protocol/zxid.ts";
 import { crc32 } from "../tree/crc32.ts";
 import type { DataTree } from "../tree/data-tree.ts";
 import { CONTAINER_HIGH, kindOf, TTL_HIGH, ttlOf, type ZnodeKind } from "../tree/owner.ts";
+import type { Quotas } from "../tree/quota.ts";
 import { fixUpAcl, permits } from "./access.ts";
 import { createProblem, isEphemeralFlag, isSequentialFlag, sequenceSuffix } from "./create-kind.ts";
 import { readMulti } from "./multi.ts";
@@ -24,6 +25,7 @@ import { Operation } from "./operation.ts";
 import { type Change, OutstandingChanges, pathBytes } from "./outstanding.ts";
 import type { AuthId } from "./requester.ts";
 import { contentCrc, copyBuffer, copyPath, copyRange, writeAcl } from "./txn-fields.ts";
+import { matches, nextVersion } from "./versions.ts";
 
 /** Where txns are written: the log's batch. */
 export interface TxnSink {
@@ -36,6 +38,8 @@ export interface PrepOptions {
   readonly skipAcl: boolean;
   /** Whether TTL znodes are enabled. */
   readonly extendedTypes: boolean;
+  /** Hard limits of quotas refuse; else they are told in the log, as soft ones are. */
+  readonly enforceQuota: boolean;
   readonly digestEnabled: boolean;
   readonly closeSessionTxnEnabled: boolean;
 }
@@ -68,6 +72,7 @@ export class Prep {
   readonly #clock: Clock;
   readonly #options: PrepOptions;
   readonly #changes: OutstandingChanges;
+  readonly #quotas: Quotas;
   readonly #operation = new Operation();
   #zxid: Zxid = 0;
   #timeMs = 0;
@@ -80,6 +85,7 @@ export class Prep {
     this.#clock = clock;
     this.#options = options;
     this.#changes = new OutstandingChanges(tree);
+    this.#quotas = tree.quotas;
     this.lastZxid = tree.lastZxid;
   }
 
@@ -258,6 +264,9 @@ export class Prep {
     if (pathProblem(path) !== undefined) return ErrorCode.BadArguments;
     if (this.#changes.find(path) !== undefined) return ErrorCode.NodeExists;
     if (this.#kind(parent) === "ephemeral") return ErrorCode.NoChildrenForEphemerals;
+    if (!this.#fitsQuota(path, 1, Math.max(operation.dataLength, 0))) {
+      return ErrorCode.QuotaExceeded;
+    }
     const ephemeral = isEphemeralFlag(flags);
     if (ephemeral && !this.#hasRoomForEphemeral(path)) return ErrorCode.QuotaExceeded;
 
@@ -289,6 +298,7 @@ export class Prep {
     created.ctime = this.#timeMs;
     created.mtime = this.#timeMs;
     created.acl = acl;
+    created.dataLength = operation.dataLength;
     if (ephemeral) {
       created.ownerHigh = this.#sessionHigh;
       created.ownerLow = this.#sessionLow;
@@ -332,11 +342,14 @@ export class Prep {
     const znode = this.#changes.find(path);
     if (znode === undefined) return ErrorCode.NoNode;
     if (!this.#permits(znode, Perm.write)) return ErrorCode.NoAuth;
+    const bytesDiff = Math.max(operation.dataLength, 0) - Math.max(znode.dataLength, 0);
+    if (!this.#fitsQuota(path, 0, bytesDiff)) return ErrorCode.QuotaExceeded;
     if (!matches(operation.version, znode.version)) return ErrorCode.BadVersion;
     this.#changes.touch(znode, this.#zxid);
     znode.version = nextVersion(znode.version);
     znode.mzxid = this.#zxid;
     znode.mtime = this.#timeMs;
+    znode.dataLength = operation.dataLength;
     const pathCrc = path === "/" ? 0 : crc32(frame, operation.pathStart, operation.pathEnd);
     znode.contentCrc = contentCrc(pathCrc, frame, operation);
     this.#changes.settle(znode);
@@ -445,6 +458,11 @@ export class Prep {
     return this.#options.skipAcl || permits(znode.acl, this.#ids, perm);
   }
 
+  #fitsQuota(path: string, countDiff: number, bytesDiff: number): boolean {
+    if (this.#quotas.idle || this.#quotas.allows(path, countDiff, bytesDiff)) return true;
+    return !this.#options.enforceQuota;
+  }
+
   #hasRoomForEphemeral(path: string): boolean {
     const bytes = this.#changes.ephemeralPathBytes(this.#sessionHigh, this.#sessionLow);
     return bytes + pathBytes(path) <= EPHEMERAL_PATH_BYTES_MAX;
@@ -464,19 +482,4 @@ function partType(asked: number): number {
 /** What is looked at before a parent is looked for: validity comes only after its checks. */
 function hasPathForm(path: string): boolean {
   return path.includes("/") && !path.includes("\0");
-}
-
-/** -1 matches any version. */
-function matches(expected: number, version: number): boolean {
-  return expected === -1 || expected === version;
-}
-
-/**
- * The next version, around the end of 32 bits.
- *
- * Differs from ZooKeeper up to 3.9: -1 is left out, since no client could name it (ZOOKEEPER-4743).
- */
-function nextVersion(version: number): number {
-  const next = (version + 1) | 0;
-  return next === -1 ? 0 : next;
 }

@@ -114,6 +114,7 @@ class Recovery {
     const logs = this.#replay(base, checks);
     if (base.zxid < 0 && this.#replayed === 0) this.#refuseUnlessMayBeEmpty();
     this.#refuseUnlessReached(tree.lastZxid);
+    tree.quotas.recount();
     this.#warnings.push(...checks.finish());
     const orphans = findOrphans(tree);
     refuseUnlessEnabled(tree, orphans);

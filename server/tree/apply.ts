@@ -221,6 +221,9 @@ export class TxnApplier {
     tree.setLong(slot, Field.owner, ownerHigh, ownerLow);
     tree.settleNew(slot);
     this.#raiseParent(parent, parentCversion);
+    if (!this.#replay && !tree.quotas.idle) {
+      tree.quotas.created(slot, reader.bytes, this.#pathStart, this.#pathEnd);
+    }
     this.#slot = slot;
     if (!tree.watches.idle) {
       tree.watches.created(this.#pathText(), this.#zxid, acl, tree.acl(parent));
@@ -244,9 +247,13 @@ export class TxnApplier {
     if (slot !== 0) {
       assert(this.#replay || tree.childCount(slot) === 0, "a deleted znode has no children");
       const acl = tree.acl(slot);
+      const dataLength = tree.dataLength(slot);
       // The list outlives the znode until its watchers have been told.
       tree.acls.retain(acl);
       tree.remove(slot);
+      if (!this.#replay && !tree.quotas.idle) {
+        tree.quotas.deleted(slot, parent, dataLength, bytes, start, end);
+      }
       if (!tree.watches.idle) {
         const path = bytes.toString("utf8", start, end);
         tree.watches.deleted(path, this.#zxid, acl, tree.acl(parent));
@@ -271,11 +278,15 @@ export class TxnApplier {
     const version = reader.int();
     const slot = tree.find(reader.bytes, this.#pathStart, this.#pathEnd);
     if (slot === 0) return this.#miss(ErrorCode.NoNode);
+    const before = tree.dataLength(slot);
     tree.setData(slot, reader.bytes, this.#pathStart, this.#pathEnd, dataStart, dataLength);
     tree.setInt(slot, Field.version, version);
     tree.setLong(slot, Field.mzxid, this.#zxidHigh, this.#zxidLow);
     tree.setLong(slot, Field.mtime, this.#timeHigh, this.#timeLow);
     tree.settle(slot);
+    if (!this.#replay && !tree.quotas.idle) {
+      tree.quotas.dataChanged(slot, before, reader.bytes, this.#pathStart, this.#pathEnd);
+    }
     this.#slot = slot;
     if (!tree.watches.idle) {
       tree.watches.dataChanged(this.#pathText(), this.#zxid, tree.acl(slot));

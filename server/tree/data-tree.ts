@@ -18,6 +18,7 @@ import { isSystemPath } from "./digest.ts";
 import { DigestLog } from "./digest-log.ts";
 import { Ephemerals } from "./ephemerals.ts";
 import { NameHash } from "./name-hash.ts";
+import { isQuotaName, Quotas } from "./quota.ts";
 import { SessionTable } from "./sessions.ts";
 import { SubtreeCount } from "./subtree-count.ts";
 import { TreeLoader } from "./tree-loader.ts";
@@ -33,6 +34,8 @@ export interface TreeOptions {
   readonly hashSeed: number;
   /** TTL znodes (`zookeeper.extendedTypesEnabled`). Default: false, as in ZooKeeper. */
   readonly extendedTypes?: boolean;
+  /** Znodes that are counted at once for a new quota, more of them in slices. Default: 10,000. */
+  readonly countedAtOnceMax?: number;
 }
 
 export class DataTree extends ZnodeStore {
@@ -55,6 +58,8 @@ export class DataTree extends ZnodeStore {
   readonly containers: Set<Slot> = new Set();
   readonly ttls: Set<Slot> = new Set();
 
+  readonly quotas: Quotas;
+
   readonly #applier: TxnApplier;
   readonly #walks = new Set<TreeWalk>();
   readonly #counts = new Set<SubtreeCount>();
@@ -62,6 +67,8 @@ export class DataTree extends ZnodeStore {
   #loader: TreeLoader | undefined;
   /** /zookeeper, below which nothing counts for the digest. */
   #system: Slot = 0;
+  /** /zookeeper/quota. */
+  #quotaRoot: Slot = 0;
   #znodes = 0;
   #dataSize = 0;
 
@@ -71,6 +78,7 @@ export class DataTree extends ZnodeStore {
     super(hash, options.extendedTypes ?? false);
     this.acls = new AclCache(hash);
     this.#applier = new TxnApplier(this);
+    this.quotas = new Quotas(this, options.countedAtOnceMax);
     if (kind === "fresh") this.#addSystemZnodes();
   }
 
@@ -84,6 +92,11 @@ export class DataTree extends ZnodeStore {
   /** Znodes as ZooKeeper counts them: the root twice, under "" and "/". */
   get count(): number {
     return this.#znodes + 1;
+  }
+
+  /** /zookeeper/quota; 0: there is none, which only a damaged tree can say. */
+  get quotaRoot(): Slot {
+    return this.#quotaRoot;
   }
 
   /** Bytes of all paths and data. */
@@ -191,7 +204,7 @@ export class DataTree extends ZnodeStore {
       statStart,
     );
     this.setInt(slot, Field.acl, acl);
-    if (parent === this.root && isSystemPath(bytes, pathStart, pathEnd)) this.#system = slot;
+    this.#noteSystem(slot, parent, bytes, nameStart, pathEnd);
     this.#znodes++;
     this.#dataSize += pathEnd - pathStart + Math.max(dataLength, 0);
     this.#enlist(slot);
@@ -236,7 +249,7 @@ export class DataTree extends ZnodeStore {
     const nameStart = parent === 0 ? pathEnd : lastSlash(bytes, pathStart, pathEnd) + 1;
     const slot = this.addRecord(parent, bytes, nameStart, pathEnd, dataStart, dataLength);
     this.setInt(slot, Field.acl, acl);
-    if (parent === this.root && isSystemPath(bytes, pathStart, pathEnd)) this.#system = slot;
+    this.#noteSystem(slot, parent, bytes, nameStart, pathEnd);
     if (this.#isDigested(slot)) {
       const crc = crc32(bytes, pathStart, pathEnd);
       const contentCrc = crc32(bytes, dataStart, dataStart + Math.max(dataLength, 0), crc);
@@ -325,8 +338,18 @@ export class DataTree extends ZnodeStore {
     this.#dataSize -= this.pathLength(slot) + Math.max(this.dataLength(slot), 0);
     this.#znodes--;
     if (slot === this.#system) this.#system = 0;
+    if (slot === this.#quotaRoot) this.#quotaRoot = 0;
     this.acls.release(this.acl(slot));
     this.removeRecord(slot);
+  }
+
+  /** The znodes of ZooKeeper's own below which other rules hold. */
+  #noteSystem(slot: Slot, parent: Slot, bytes: Buffer, nameStart: number, end: number): void {
+    if (parent === this.root) {
+      if (isSystemPath(bytes, nameStart - 1, end)) this.#system = slot;
+    } else if (parent === this.#system && isQuotaName(bytes, nameStart, end)) {
+      this.#quotaRoot = slot;
+    }
   }
 
   /** Whether the znode counts for the digest: what lies below /zookeeper does not. */

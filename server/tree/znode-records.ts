@@ -118,6 +118,11 @@ export class ZnodeRecords {
     view.setInt32(at + 4, low);
   }
 
+  /** Slots that were ever used are below it. */
+  get end(): Slot {
+    return this.#untouched;
+  }
+
   /** Bytes of memory taken, used or not. */
   get capacityBytes(): number {
     return this.#chunks.length * (RECORD_BYTES << CHUNK_BITS);

@@ -43,6 +43,11 @@ export class ZnodeStore {
     return this.#root;
   }
 
+  /** Slots in use are below it. Those that are free have no parent. */
+  get slotsEnd(): Slot {
+    return this.#records.end;
+  }
+
   /** Bytes of memory taken for znodes, used or not. */
   get capacityBytes(): number {
     return this.#records.capacityBytes + this.#slab.capacityBytes;

@@ -8,7 +8,7 @@ import { QuorateServer } from "../tools/quorate-server.ts";
 
 const server = await QuorateServer.start({
   tickTimeMs: TICK_MS,
-  settings: { "DigestAuthenticationProvider.superDigest": SUPER_DIGEST },
+  settings: { "DigestAuthenticationProvider.superDigest": SUPER_DIGEST, enforceQuota: "true" },
 });
 afterAll(() => server.stop());
 

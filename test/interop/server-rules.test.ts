@@ -7,7 +7,10 @@ import { ApacheServer } from "../tools/apache.ts";
 
 const server = await ApacheServer.start({
   tickTimeMs: TICK_MS,
-  properties: { "zookeeper.DigestAuthenticationProvider.superDigest": SUPER_DIGEST },
+  properties: {
+    "zookeeper.DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
+    "zookeeper.enforceQuota": "true",
+  },
 });
 afterAll(() => server.stop());
 

@@ -395,7 +395,7 @@ test("keys that tune what is not here are listed in one warning, and so are thos
 });
 
 // operations 2.9/electionAlg=1, 2.3/electionAlg, 2.4/electionAlg ≠ 3, 2.4/ssl.context.supplier.class, 2.4/oraclePath
-// operations 2.4/SASL/Kerberos demanded while no provider is built in, 2.3/enforceQuota
+// operations 2.4/SASL/Kerberos demanded while no provider is built in
 // operations 2.4/emulate353TTLNodes, 2.3/audit.enable, 2.3/client.portUnification
 test.each([
   ["electionAlg=1", 'electionAlg: expected 3, got "1"'],
@@ -416,7 +416,6 @@ test.each([
     "quorum.auth.enableSasl: this way to authenticate comes with a later release",
   ],
   ["sessionRequireClientSASLAuth=true", "sessionRequireClientSASLAuth: this way to authenticate"],
-  ["enforceQuota=true", "enforceQuota: quotas come with a later release"],
   [
     "emulate353TTLNodes=true",
     "emulate353TTLNodes: the TTL znodes of ZooKeeper 3.5.3 are not known",
@@ -436,7 +435,7 @@ test("the same keys in their harmless position say nothing", () => {
     problems(
       "electionAlg=3\nsecureClientPort=0\nclient.portUnification=false\nssl.authProvider=x509\naudit.enable=false\n" +
         "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\n" +
-        "enforce.auth.enabled=false\nenforceQuota=false\nemulate353TTLNodes=false\nsnapshot.compression.method=\n",
+        "enforce.auth.enabled=false\nemulate353TTLNodes=false\nsnapshot.compression.method=\n",
     ),
   ).toEqual([]);
 });

@@ -6,6 +6,7 @@ import { multiSuite } from "./multi.suite.ts";
 import { operationsSuite } from "./operations.suite.ts";
 import { orderSuite } from "./order.suite.ts";
 import type { Peer } from "./peer.ts";
+import { quotaSuite } from "./quota.suite.ts";
 import { watchesSuite } from "./watches.suite.ts";
 
 /** Everything that a server on the client port is held to, ours and Apache's alike. */
@@ -18,4 +19,5 @@ export function serverSuites(peer: Peer): void {
   addWatchSuite(peer);
   inquiriesSuite(peer);
   aclSuite(peer);
+  quotaSuite(peer);
 }

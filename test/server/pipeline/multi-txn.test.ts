@@ -26,6 +26,7 @@ test("create2 in a multi is create in its txn, as every Apache release reads it,
     extendedTypes: true,
     digestEnabled: true,
     closeSessionTxnEnabled: true,
+    enforceQuota: false,
   };
   const prep = new Prep(tree, { begin: () => log, commit: () => {} }, clock, options);
   const acl = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];

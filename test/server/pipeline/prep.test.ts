@@ -49,6 +49,7 @@ class Log implements TxnSink {
       extendedTypes: true,
       digestEnabled: true,
       closeSessionTxnEnabled: true,
+      enforceQuota: false,
     };
     const clock: Clock = {
       nowMs: () => 0,
