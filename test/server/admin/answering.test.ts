@@ -6,6 +6,7 @@ import type { Logger } from "../../../server/log.ts";
 
 const WATCHED = 1_000_000;
 const SLICE_BYTES = 0x1_0000;
+const TAIL_CHARS = 50;
 
 /** Time that passes when a test says so, or by what work takes. */
 class ManualClock implements Clock {
@@ -53,6 +54,9 @@ class FakeAsker implements Asker {
   takes = true;
   isBlocked = false;
   text = "";
+  keepsText = true;
+  lines = 0;
+  tail = "";
   pieces = 0;
   largest = 0;
   isDone = false;
@@ -60,7 +64,10 @@ class FakeAsker implements Asker {
   stays = 0;
 
   answer(piece: Buffer): void {
-    this.text += piece.toString();
+    const text = piece.toString();
+    if (this.keepsText) this.text += text;
+    this.lines += text.split("\n").length - 1;
+    this.tail = text.slice(-TAIL_CHARS);
     this.pieces++;
     this.largest = Math.max(this.largest, piece.length);
     this.isBlocked = !this.takes;
@@ -127,6 +134,7 @@ test("wchp of a million watches is made in slices of less than 5 ms, and kept in
   let longestMs = 0;
   let beganMs = clock.nowMs();
   const asker = ask("wchp");
+  asker.keepsText = false;
   do {
     longestMs = Math.max(longestMs, clock.nowMs() - beganMs);
     beganMs = clock.nowMs();
@@ -135,8 +143,8 @@ test("wchp of a million watches is made in slices of less than 5 ms, and kept in
   expect(longestMs).toBeLessThan(5);
   expect(answering.slices).toBeGreaterThan(WATCHED / SLICE_BYTES);
   expect(asker.largest).toBeLessThan(SLICE_BYTES + 100);
-  expect(asker.text.split("\n").filter((line) => line.startsWith("\t"))).toHaveLength(WATCHED);
-  expect(asker.text.endsWith(`/watched/by/somebody/${WATCHED - 1}\n\t0x1\n\n`)).toBe(true);
+  expect(asker.lines).toBe(2 * WATCHED + 1);
+  expect(asker.tail.endsWith(`/${WATCHED - 1}\n\t0x1\n\n`)).toBe(true);
 });
 
 // operations 3.6
