@@ -85,14 +85,14 @@ export class LongReads {
     this.#isArmed = false;
     const running = this.#queue.shift();
     if (running === undefined) return;
-    if (!running.requester.isOpen) {
-      running.read.close();
-    } else if (running.read.step(running.out)) {
+    const { requester, read, out } = running;
+    if (requester.isOpen && read.step(out)) {
       this.#queue.push(running);
     } else {
-      this.#reply(running, running.out);
+      if (requester.isOpen) this.#reply(running, out);
+      else read.close();
       // Requests that waited are taken up in here, and may begin another one.
-      running.requester.longReadEnds();
+      requester.longReadEnds();
     }
     this.#arm();
   };

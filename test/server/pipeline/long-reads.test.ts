@@ -95,11 +95,30 @@ test("a long read whose connection goes is given up", () => {
   expect(other.reply(other.read(OpCode.getData, "/a")).err).toBe(0);
 });
 
+test("a throttle's queue goes on behind one that is given up", () => {
+  const room = new ServerRoom({ requestThrottleMax: 1, requestThrottleDropStale: false });
+  const peer = room.open();
+  for (let i = 0; i < 2100; i++) peer.create(`/e${i}`, 1);
+  peer.reply(2100);
+  const other = room.open();
+  peer.together(() => {
+    peer.create("/first");
+    for (let i = 0; i < 50; i++) namesOfEphemerals(peer);
+    peer.create("/last");
+  });
+  peer.reply(2103);
+  const waiting = other.create("/other");
+  peer.link.destroy();
+  expect(other.reply(waiting).err).toBe(0);
+  expect(other.reply(other.read(OpCode.exists, "/last")).err).toBe(0);
+  expect(peer.frames.length).toBeLessThan(2151);
+});
+
 // client-protocol 6/104 getAllChildrenNumber
 test("the descendants of a znode are counted while others come and go", () => {
   const room = new ServerRoom();
   const peer = room.open();
-  const many = 30_000;
+  const many = 22_000;
   peer.reply(peer.create("/p"));
   for (let from = 0; from < many; from += 5000) {
     peer.together(() => {
@@ -128,9 +147,7 @@ test("ephemerals are named while they come and go", () => {
     for (let i = 0; i < many; i++) peer.create(`/e${i}`, 1);
   });
   peer.reply(many);
-  const named = peer.send(OpCode.getEphemerals, (writer) =>
-    writePathRequest(writer, { path: null }),
-  );
+  const named = namesOfEphemerals(peer);
   const other = room.open();
   for (let i = 0; i < many; i += 100) other.delete(`/e${i}`);
   const reply = peer.reply(named);
@@ -190,6 +207,10 @@ function codeOf(result: MultiReadResult): number {
 
 function countBelow(peer: Peer, path: string): number {
   return peer.send(OpCode.getAllChildrenNumber, (writer) => writePathRequest(writer, { path }));
+}
+
+function namesOfEphemerals(peer: Peer): number {
+  return peer.send(OpCode.getEphemerals, (writer) => writePathRequest(writer, { path: null }));
 }
 
 function numberOf(reply: Reply): number {
