@@ -125,7 +125,7 @@ function scene(paths: number, perPath: (clock: ManualClock) => void = () => unde
   return { clock, answering, ask, told, scenery };
 }
 
-// operations 3.6, 7.9/23
+// operations 3.6
 test("wchp of a million watches is made in slices of less than 5 ms, and kept in none", () => {
   // A path takes 3 microseconds, which is more than it does.
   const { clock, answering, ask } = scene(WATCHED, (at) => {
