@@ -5,6 +5,7 @@
 import { type ACL, readACLs } from "../../protocol/data.ts";
 import type { Reader } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
+import { readReconfigRequest } from "../../protocol/reconfig.ts";
 import { type AccessList, WORLD_ANYONE_ALL } from "../tree/access-entry.ts";
 
 /** World may do anything: what nearly every request asks for, so it is recognised by its bytes. */
@@ -68,6 +69,10 @@ export class Operation {
         this.#readPath(reader);
         this.acl = readAcl(reader);
         this.version = reader.int();
+        return true;
+      // Members do not change yet: prep refuses it.
+      case OpCode.reconfig:
+        readReconfigRequest(reader);
         return true;
       default:
         return false;

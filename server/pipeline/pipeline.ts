@@ -233,6 +233,7 @@ export class Pipeline {
       case OpCode.delete:
       case OpCode.setData:
       case OpCode.setACL:
+      case OpCode.reconfig:
       case OpCode.multi:
         this.#write(requester, session, xid, type, reader, ids);
         return;

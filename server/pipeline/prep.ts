@@ -237,6 +237,8 @@ export class Prep {
         return this.#setData(operation, frame, writer);
       case OpCode.setACL:
         return this.#setACL(operation, frame, writer);
+      case OpCode.reconfig:
+        return ErrorCode.ReconfigDisabled;
       default:
         return this.#check(operation, frame, writer);
     }

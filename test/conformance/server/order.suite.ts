@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Writer } from "../../../protocol/jute.ts";
 import { OpCode, Xid } from "../../../protocol/opcodes.ts";
+import { writeReconfigRequest } from "../../../protocol/reconfig.ts";
 import { data, path as pathIn, RawClient } from "../../tools/raw-client.ts";
 import { freshPath, type Peer, testOurs } from "./peer.ts";
 
@@ -98,6 +99,25 @@ export function orderSuite(peer: Peer): void {
         expect(reply).toMatchObject({ err: -6, zxid: -1 });
         await client.untilClosed();
       }
+    });
+
+    // client-protocol 9/-123 RECONFIGDISABLED
+    test("to a reconfig say that it is disabled; it takes a zxid, and the connection stays", async () => {
+      const client = await RawClient.open(port());
+      const request = {
+        joiningServers: "server.9=h:1:2;3",
+        leavingServers: null,
+        newMembers: null,
+      };
+      const { zxid } = await client.create(freshPath());
+      const reply = await client.call(OpCode.reconfig, (writer) =>
+        writeReconfigRequest(writer, { ...request, curConfigId: -1 }),
+      );
+      expect(reply).toMatchObject({ err: -123, zxid: zxid + 1 });
+      expect(reply.body.length).toBe(0);
+      expect((await client.create(freshPath())).zxid).toBe(zxid + 2);
+      expect((await client.call(OpCode.reconfig, (writer) => writer.int(9))).err).toBe(-5);
+      client.drop();
     });
 
     // client-protocol 6/20 deleteContainer, 6/-10 createSession, Trap 23
