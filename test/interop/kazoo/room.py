@@ -60,7 +60,7 @@ class Room:
         """A started client."""
         steady = {"max_tries": -1, "delay": 0.05, "backoff": 1}
         client = KazooClient(
-            self.address + chroot, timeout=20, connection_retry=steady, **options
+            self.address + chroot, timeout=60, connection_retry=steady, **options
         )
         client.start(timeout=WAIT_LIMIT_S)
         self._clients.append(client)
