@@ -87,6 +87,7 @@ const SETTINGS: Readonly<Record<string, KeyRule>> = {
   "closeSessionTxn.enabled": setting("closeSessionTxnEnabled", values.flag),
   "serializeLastProcessedZxid.enabled": setting("serializeLastProcessedZxid", values.flag),
   extendedTypesEnabled: setting("extendedTypes", values.flag),
+  reconfigEnabled: setting("reconfigEnabled", values.flag),
   "znode.container.checkIntervalMs": setting("containerCheckIntervalMs", values.looseInteger(1)),
   "znode.container.maxPerMinute": setting("containerMaxPerMinute", values.looseInteger(1)),
   "znode.container.maxNeverUsedIntervalMs": setting(
@@ -135,7 +136,7 @@ const ENSEMBLE: Readonly<Record<string, KeyRule>> = {
   standaloneEnabled: { kind: "ensemble", type: values.flag },
   dynamicConfigFile: { kind: "ensemble", type: undefined },
   ...rules(
-    "reconfigEnabled quorumListenOnAllIPs tcpKeepAlive syncEnabled observer.syncEnabled localSessionsEnabled " +
+    "quorumListenOnAllIPs tcpKeepAlive syncEnabled observer.syncEnabled localSessionsEnabled " +
       "localSessionsUpgradingEnabled readonlymode.enabled forceSnapshotSync sslQuorumReloadCertFiles " +
       "multiAddress.enabled multiAddress.reachabilityCheckEnabled",
     { kind: "replicatedOnly", type: values.flag },

@@ -65,6 +65,8 @@ export interface ServerConfig extends LimitSettings {
   /** Snapshots end with the zxid up to which they are complete. */
   readonly serializeLastProcessedZxid: boolean;
 
+  /** Whether clients may ask for other members; a server that stands alone has none to change. */
+  readonly reconfigEnabled: boolean;
   /** Znodes that end by themselves after a time (TTL) may be created. */
   readonly extendedTypes: boolean;
   /** How often containers and TTL znodes that are over are looked for. */
@@ -149,6 +151,7 @@ export function defaultConfig(
     digestEnabled: true,
     closeSessionTxnEnabled: true,
     serializeLastProcessedZxid: true,
+    reconfigEnabled: false,
     extendedTypes: false,
     containerCheckIntervalMs: 60_000,
     containerMaxPerMinute: 10_000,

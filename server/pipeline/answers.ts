@@ -26,6 +26,7 @@ export interface AnswersOptions {
 const ANSWERED: ReadonlySet<number> = new Set([
   OpCode.ping,
   OpCode.auth,
+  OpCode.sasl,
   OpCode.setWatches,
   OpCode.setWatches2,
   OpCode.exists,
@@ -91,6 +92,13 @@ export class Answers {
       case OpCode.auth:
         this.#answerAuth(requester, xid);
         return;
+      case OpCode.sasl:
+        // As ZooKeeper without SASL answers: a client that is set up for it goes on with the
+        // identities that it has, where a refusal would end it for good.
+        requester.beginReply(xid);
+        requester.out.buffer(null);
+        requester.endReply(0, ErrorCode.Ok);
+        break;
       case OpCode.setWatches:
       case OpCode.setWatches2: {
         // Its events come before its reply.

@@ -235,6 +235,7 @@ export class Pipeline {
       case OpCode.setACL:
       case OpCode.reconfig:
       case OpCode.multi:
+      case OpCode.reconfig:
         this.#write(requester, session, xid, type, reader, ids);
         return;
       case OpCode.closeSession:

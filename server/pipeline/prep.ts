@@ -12,6 +12,7 @@ import type { Clock } from "../../protocol/host.ts";
 import { JuteError, type Reader, type Writer } from "../../protocol/jute.ts";
 import { OpCode, Perm } from "../../protocol/opcodes.ts";
 import { parentPath, pathProblem } from "../../protocol/paths.ts";
+import { readReconfigRequest } from "../../protocol/reconfig.ts";
 import { DIGEST_VERSION } from "../../protocol/txn.ts";
 import { highWord, lowWord, type Zxid } from "../../protocol/zxid.ts";
 import { crc32 } from "../tree/crc32.ts";
@@ -38,6 +39,7 @@ export interface PrepOptions {
   readonly skipAcl: boolean;
   /** Whether TTL znodes are enabled. */
   readonly extendedTypes: boolean;
+  readonly reconfigEnabled: boolean;
   /** Hard limits of quotas refuse; else they are told in the log, as soft ones are. */
   readonly enforceQuota: boolean;
   readonly digestEnabled: boolean;
@@ -218,9 +220,16 @@ export class Prep {
   }
 
   #single(type: number, reader: Reader, writer: Writer): number {
+    if (type === OpCode.reconfig) return this.#reconfig(reader);
     const operation = this.#operation;
     if (!operation.read(type, reader) || type === OpCode.check) return ErrorCode.Unimplemented;
     return this.#operate(operation, reader.bytes, writer);
+  }
+
+  /** There are no members to be changed. */
+  #reconfig(reader: Reader): number {
+    readReconfigRequest(reader);
+    return this.#options.reconfigEnabled ? ErrorCode.Unimplemented : ErrorCode.ReconfigDisabled;
   }
 
   /** Checks one operation, writes its txn body and records its changes; writes nothing on failure. */

@@ -94,6 +94,7 @@ test.each<[line: string, sets: Partial<ServerConfig>]>([
   ["closeSessionTxn.enabled=false", { closeSessionTxnEnabled: false }],
   ["serializeLastProcessedZxid.enabled=false", { serializeLastProcessedZxid: false }],
   ["extendedTypesEnabled=true", { extendedTypes: true }],
+  ["reconfigEnabled=TRUE", { reconfigEnabled: true }],
   ["znode.container.checkIntervalMs=1000", { containerCheckIntervalMs: 1000 }],
   ["znode.container.maxPerMinute=10", { containerMaxPerMinute: 10 }],
   ["znode.container.maxNeverUsedIntervalMs=300000", { containerMaxNeverUsedMs: 300_000 }],

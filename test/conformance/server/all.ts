@@ -7,6 +7,7 @@ import { operationsSuite } from "./operations.suite.ts";
 import { orderSuite } from "./order.suite.ts";
 import type { Peer } from "./peer.ts";
 import { quotaSuite } from "./quota.suite.ts";
+import { reconfigSuite } from "./reconfig.suite.ts";
 import { watchesSuite } from "./watches.suite.ts";
 
 /** Everything that a server on the client port is held to, ours and Apache's alike. */
@@ -18,6 +19,7 @@ export function serverSuites(peer: Peer): void {
   watchesSuite(peer);
   addWatchSuite(peer);
   inquiriesSuite(peer);
+  reconfigSuite(peer, -123);
   aclSuite(peer);
   quotaSuite(peer);
 }

@@ -129,6 +129,15 @@ export function orderSuite(peer: Peer): void {
       }
     });
 
+    // client-protocol 6/102 sasl, 11, 4/auth SASL enforced-auth refusal eager-ACL refusal
+    test("to a sasl token are empty where there is no SASL, and the session goes on", async () => {
+      const client = await RawClient.open(port());
+      const reply = await client.call(OpCode.sasl, (writer) => writer.buffer(Buffer.from("token")));
+      expect([reply.err, reply.zxid, reply.body.toString("hex")]).toEqual([0, 0, "ffffffff"]);
+      expect((await client.ping()).err).toBe(0);
+      client.drop();
+    });
+
     // client-protocol 9/-5 MARSHALLINGERROR; server-semantics 12, 12/internal error
     test("to what cannot be decoded say so, and the connection stays", async () => {
       const client = await RawClient.open(port());

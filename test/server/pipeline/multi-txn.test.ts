@@ -24,6 +24,7 @@ test("create2 in a multi is create in its txn, as every Apache release reads it,
   const options = {
     skipAcl: true,
     extendedTypes: true,
+    reconfigEnabled: false,
     digestEnabled: true,
     closeSessionTxnEnabled: true,
     enforceQuota: false,

@@ -47,6 +47,7 @@ class Log implements TxnSink {
     const options = {
       skipAcl: false,
       extendedTypes: true,
+      reconfigEnabled: false,
       digestEnabled: true,
       closeSessionTxnEnabled: true,
       enforceQuota: false,
