@@ -322,6 +322,10 @@ class ConfigReader {
         : { maxBufferExtraBytes: this.#settings.maxBufferBytes }),
       ...this.#settings,
     };
+    if (config.enforceAuthEnabled && config.enforceAuthSchemes.size === 0) {
+      const said = this.#assignments.get("enforce.auth.enabled");
+      this.#fail(said?.valueAt ?? this.#wholeFile(), "enforce.auth.schemes is not set");
+    }
     if (config.minSessionTimeoutMs > config.maxSessionTimeoutMs) {
       const said =
         this.#assignments.get("minSessionTimeout") ?? this.#assignments.get("maxSessionTimeout");

@@ -126,6 +126,9 @@ const SETTINGS: Readonly<Record<string, KeyRule>> = {
   enforceQuota: setting("enforceQuota", values.flag),
   "DigestAuthenticationProvider.superDigest": setting("superDigest", values.digestId),
   "DigestAuthenticationProvider.enabled": setting("digestAuthEnabled", values.flag),
+  ensembleAuthName: setting("ensembleNames", values.names),
+  "enforce.auth.enabled": setting("enforceAuthEnabled", values.flag),
+  "enforce.auth.schemes": setting("enforceAuthSchemes", values.schemes),
   "DigestAuthenticationProvider.digestAlg": setting("digestAlgorithm", values.digestAlgorithm),
   "4lw.commands.whitelist": setting("fourLetterWords", values.words(knownWords)),
   "quorate.4lw.loopbackWhitelist": setting("loopbackFourLetterWords", values.words(knownWords)),
@@ -136,7 +139,7 @@ const ENSEMBLE: Readonly<Record<string, KeyRule>> = {
   standaloneEnabled: { kind: "ensemble", type: values.flag },
   dynamicConfigFile: { kind: "ensemble", type: undefined },
   ...rules(
-    "quorumListenOnAllIPs tcpKeepAlive syncEnabled observer.syncEnabled localSessionsEnabled " +
+    "enableEagerACLCheck quorumListenOnAllIPs tcpKeepAlive syncEnabled observer.syncEnabled localSessionsEnabled " +
       "localSessionsUpgradingEnabled readonlymode.enabled forceSnapshotSync sslQuorumReloadCertFiles " +
       "multiAddress.enabled multiAddress.reachabilityCheckEnabled",
     { kind: "replicatedOnly", type: values.flag },
@@ -167,7 +170,7 @@ const WITHOUT_CONSEQUENCE: Readonly<Record<string, KeyRule>> = {
       "intBufferStartingSizeBytes learner.asyncSending learner.closeSocketAsync leader.closeSocketAsync " +
       "leader.ackLoggingFrequency follower.skipLearnerRequestToNextProcessor " +
       "forward_learner_requests_to_commit_processor_disabled leader.nodelay follower.nodelay " +
-      "quorum.cnxn.threads.size fips-mode client.secure failLimit enableEagerACLCheck clientTcpKeepAlive " +
+      "quorum.cnxn.threads.size fips-mode client.secure failLimit clientTcpKeepAlive " +
       "flushDelay maxWriteQueuePollTime maxBatchSize maxResponseCacheSize maxGetChildrenResponseCacheSize " +
       "X509AuthenticationProvider.superUser admin.httpVersion client.certReload letAnySaslUserDoX " +
       "kerberos.removeHostFromPrincipal kerberos.removeRealmFromPrincipal allowSaslFailedClients " +
@@ -188,11 +191,8 @@ const REFUSED: Readonly<Record<string, KeyRule>> = {
   "client.portUnification": refused(FALSE_OR_EMPTY, LATER_TLS),
   sslQuorum: refused(FALSE_OR_EMPTY, LATER_TLS),
   portUnification: refused(FALSE_OR_EMPTY, LATER_TLS),
-  "enforce.auth.enabled": refused(FALSE_OR_EMPTY, LATER_AUTH),
-  "enforce.auth.schemes": refused(/^$/, LATER_AUTH),
   sessionRequireClientSASLAuth: refused(FALSE_OR_EMPTY, LATER_AUTH),
   "java.security.auth.login.config": refused(/^$/, LATER_AUTH),
-  ensembleAuthName: refused(/^$/, LATER_AUTH),
   "quorum.auth.enableSasl": refused(FALSE_OR_EMPTY, LATER_AUTH),
   "quorum.auth.learnerRequireSasl": refused(FALSE_OR_EMPTY, LATER_AUTH),
   "quorum.auth.serverRequireSasl": refused(FALSE_OR_EMPTY, LATER_AUTH),
@@ -217,7 +217,13 @@ const REFUSED: Readonly<Record<string, KeyRule>> = {
 const FAMILIES: readonly (readonly [RegExp, KeyRule])[] = [
   [/^server\.\d+$/, { kind: "ensemble", type: undefined }],
   [/^(group|weight)\.\d+$/, { kind: "ensemble", type: undefined }],
-  [/^authProvider\./, refused(NEVER, "Java classes cannot be loaded")],
+  [
+    /^authProvider\./,
+    refused(
+      /^org\.apache\.zookeeper\.server\.auth\.(IP|Digest|Ensemble)AuthenticationProvider$/,
+      "Java classes cannot be loaded",
+    ),
+  ],
   [/^(superUser(\..+)?|SASLAuthenticationProvider\.superPassword)$/, { kind: "ignored" }],
   [/^(admin|metricsProvider|pathStats|jvm\.pause)\./, { kind: "later" }],
   [/^(ssl|quorum\.auth|netty|commitProcessor|jmx\.log4j)\./, { kind: "ignored" }],

@@ -156,6 +156,25 @@ export const digestId: ValueType<string> = {
   parse: (text) => (/^[^:]+:[^:]+$/.test(text) ? text : undefined),
 };
 
+/** Names with commas between them; what a client sends is compared with each. */
+export const names: ValueType<ReadonlySet<string>> = {
+  expected: "names with commas between them",
+  parse: (text) => {
+    const listed = listOf(text);
+    return listed.length === 0 ? undefined : new Set(listed);
+  },
+};
+
+/** How a client may have to prove who it is. */
+export const schemes: ValueType<ReadonlySet<string>> = {
+  expected: "digest or ip, or both with a comma (other schemes come with a later release)",
+  parse: (text) => {
+    const listed = listOf(text);
+    const isKnown = listed.every((scheme) => scheme === "digest" || scheme === "ip");
+    return isKnown ? new Set(listed) : undefined;
+  },
+};
+
 const ALGORITHMS: Readonly<Record<string, DigestAlgorithm>> = {
   SHA1: "sha1",
   "SHA-1": "sha1",
@@ -181,16 +200,20 @@ export function words(known: readonly string[]): ValueType<FourLetterWhitelist> 
   return {
     expected: "four-letter words with commas between them, or *",
     parse: (text, warn) => {
-      const listed = text
-        .split(",")
-        .map((word) => word.trim())
-        .filter((word) => word !== "");
+      const listed = listOf(text);
       if (listed.includes("*")) return "*";
       const strange = listed.filter((word) => !known.includes(word));
       if (strange.length > 0) warn(`not a word of this release: ${strange.join(", ")}`);
       return new Set(listed);
     },
   };
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
 }
 
 function inRange(value: number, min: number, max: number): number | undefined {

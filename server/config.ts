@@ -85,6 +85,12 @@ export interface ServerConfig extends LimitSettings {
   /** Clients may prove who they are with `digest`. */
   readonly digestAuthEnabled: boolean;
   readonly digestAlgorithm: DigestAlgorithm;
+  /** What clients may call this ensemble; undefined: they may not ask. */
+  readonly ensembleNames: ReadonlySet<string> | undefined;
+  /** Nobody is served who has not proven, with one of the schemes, who it is. */
+  readonly enforceAuthEnabled: boolean;
+  /** Invariant: not empty where `enforceAuthEnabled`. */
+  readonly enforceAuthSchemes: ReadonlySet<string>;
 
   /** The four-letter words that are answered; `srvr` always is. */
   readonly fourLetterWords: FourLetterWhitelist;
@@ -161,6 +167,9 @@ export function defaultConfig(
     superDigest: undefined,
     digestAuthEnabled: true,
     digestAlgorithm: "sha1",
+    ensembleNames: undefined,
+    enforceAuthEnabled: false,
+    enforceAuthSchemes: new Set(),
     fourLetterWords: new Set(["srvr"]),
     loopbackFourLetterWords: new Set(["ruok", "isro", "mntr", "srvr"]),
     logLevel: "info",

@@ -7,17 +7,17 @@
  * Replies and events of a turn gather in one buffer and leave in one write at its end. A peer that
  * does not take what it asked for is not read any further, and cut off when it owes too much.
  */
+import { ErrorCode } from "../../protocol/errors.ts";
 import { FrameSplitter } from "../../protocol/frames.ts";
 import type { HostError, Link, LinkHandlers } from "../../protocol/host.ts";
 import { JuteError, Reader, Writer } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
-import { readAuthPacket } from "../../protocol/proto.ts";
 import { sessionHex, type Zxid } from "../../protocol/zxid.ts";
 import type { AuthId, EndDetails, Requester } from "../pipeline/requester.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { Expiring } from "../session/expiry.ts";
 import type { Session } from "../session/sessions.ts";
-import { addressId, authenticate } from "./auth.ts";
+import { Identity } from "./auth.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 import { knowsPassword, readHandshake, writeHandshakeReply } from "./handshake.ts";
 import { Usage } from "./usage.ts";
@@ -45,8 +45,6 @@ const WORD_BYTES = 4;
 /** length, xid, zxid, err. */
 const REPLY_HEADER_BYTES = 20;
 
-/** What the ids of a connection may take up: they are looked at with every request. */
-const AUTH_BYTES_MAX = 0x1_0000;
 const NOTHING_MORE: EndDetails = {};
 
 export class Connection implements LinkHandlers, Requester, Expiring {
@@ -54,7 +52,6 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   readonly waiting: WaitingFrames;
   out: Writer = new Writer(INITIAL_OUT_BYTES);
   session: Session<Requester> | undefined;
-  authIds: AuthId[];
   expiresAtMs = 0;
   /** True between `markDirty` and the flush that follows. */
   isDirty = false;
@@ -63,14 +60,13 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   readonly usage: Usage = new Usage();
   /** When it came, by the wall's clock. */
   readonly sinceMs: number;
-  /** The last auth packet was refused: the reply says so and is the last one. */
-  authFailed = false;
   throttled = 0;
   /** Bytes that the port counts as kept for it before it has a session. */
   sessionlessBytes = 0;
   hasLongRead = false;
 
   readonly #context: ConnectionContext;
+  readonly #identity: Identity;
   readonly #splitter: FrameSplitter;
   readonly #reader: Reader;
   #state: State = "greeting";
@@ -82,7 +78,6 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   /** The server as a whole has too much to do. */
   #held = false;
   #replyStart = 0;
-  #authBytes = 0;
   /** What the peer asked for, as long as the answer is due. */
   #wantsReadOnlyFlag = false;
 
@@ -95,7 +90,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#context = context;
     this.isProbe = isProbe;
     this.sinceMs = context.clock.wallMs();
-    this.authIds = [addressId(link.remoteAddress)];
+    this.#identity = new Identity(link.remoteAddress, context.auth);
     this.#reader = new Reader(context.maxBufferBytes * 2);
     this.#splitter = new FrameSplitter(
       context.maxBufferBytes,
@@ -106,6 +101,14 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   get address(): string {
     return this.link.remoteAddress;
+  }
+
+  get authIds(): readonly AuthId[] {
+    return this.#identity.ids;
+  }
+
+  get authFailed(): boolean {
+    return this.#identity.isRefused;
   }
 
   get isOpen(): boolean {
@@ -349,7 +352,14 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     const reader = this.#reader.reset(bytes, start, end);
     const xid = reader.int();
     const type = reader.int();
-    if (type === OpCode.auth && !this.#authenticate(reader)) return;
+    if (type === OpCode.auth) {
+      if (!this.#authenticate(reader)) return;
+    } else if (this.#identity.mustProve && type !== OpCode.sasl) {
+      this.beginReply(xid);
+      this.endReply(0, ErrorCode.SessionClosedRequireSaslAuth);
+      this.finish("it has not proven who it is, as enforce.auth.schemes demands");
+      return;
+    }
     this.#context.requests.request(this, xid, type, reader, start);
     if (this.out.length > UNSENT_PAUSE_BYTES || this.waiting.count >= WAITING_PAUSE_FRAMES) {
       this.#considerPause();
@@ -362,35 +372,21 @@ export class Connection implements LinkHandlers, Requester, Expiring {
    * Differs from ZooKeeper: there it overtakes the replies of earlier writes, which breaks clients
    * that match replies in order (kazoo).
    *
-   * @returns false: it does not decode, and the connection is cut.
+   * @returns false: there is no reply, and the connection is cut.
    */
   #authenticate(reader: Reader): boolean {
     const { offset } = reader;
     try {
-      const packet = readAuthPacket(reader);
-      const proven = authenticate(packet.scheme, packet.auth, this.#context.auth);
-      if (proven?.every((id) => this.#addId(id)) !== true) {
-        this.authFailed = true;
-        this.readNoFurther();
-      }
+      const outcome = this.#identity.take(reader);
+      if (outcome === "refused") this.readNoFurther();
+      if (outcome === "elsewhere") this.cut("it looks for an ensemble of another name");
+      reader.offset = offset;
+      return outcome !== "elsewhere";
     } catch (error) {
       if (!(error instanceof JuteError)) throw error;
       this.cut("an auth packet that does not decode");
       return false;
     }
-    reader.offset = offset;
-    return true;
-  }
-
-  /** @returns false: there is no room for so many ids. */
-  #addId(id: AuthId): boolean {
-    const known = this.authIds.some((own) => own.scheme === id.scheme && own.id === id.id);
-    if (known) return true;
-    this.#authBytes += id.scheme.length + id.id.length;
-    if (this.#authBytes > AUTH_BYTES_MAX) return false;
-    // A new array: writes under way keep the ids that they were read with.
-    this.authIds = [...this.authIds, id];
-    return true;
   }
 
   #greet(bytes: Buffer, start: number, end: number): void {

@@ -61,6 +61,7 @@ function permitsInLongList(acl: AccessList, ids: readonly AuthId[], wanted: numb
 export function fixUpAcl(
   acl: readonly ACL[] | null,
   ids: readonly AuthId[],
+  digestEnabled: boolean,
 ): AccessList | undefined {
   if (acl === null || acl.length === 0) return undefined;
   if (acl === OPEN_ACL) return OPEN_ACL;
@@ -78,18 +79,18 @@ export function fixUpAcl(
       continue;
     }
     const entry = accessEntry({ perms, id });
-    if (!canBeSomebody(entry)) return undefined;
+    if (!canBeSomebody(entry, digestEnabled)) return undefined;
     fixed.push(entry);
   }
   return fixed;
 }
 
 /** Whether there may be someone whom an entry means. */
-function canBeSomebody(entry: AccessEntry): boolean {
+function canBeSomebody(entry: AccessEntry, digestEnabled: boolean): boolean {
   const { scheme, id } = entry.id;
   if (scheme === null || id === null) return false;
   if (scheme === "ip") return entry.network !== undefined;
-  return isWorldAnyone(entry) || (scheme === "digest" && isDigestId(id));
+  return isWorldAnyone(entry) || (digestEnabled && scheme === "digest" && isDigestId(id));
 }
 
 /** The list as someone without ADMIN sees it: the hash of each digest entry is hidden. */

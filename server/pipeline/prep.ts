@@ -40,6 +40,8 @@ export interface PrepOptions {
   /** Whether TTL znodes are enabled. */
   readonly extendedTypes: boolean;
   readonly reconfigEnabled: boolean;
+  /** Whether an ACL may name somebody by `digest`. */
+  readonly digestAuthEnabled: boolean;
   /** Hard limits of quotas refuse; else they are told in the log, as soft ones are. */
   readonly enforceQuota: boolean;
   readonly digestEnabled: boolean;
@@ -263,7 +265,7 @@ export class Prep {
     const asked = operation.path;
     if (asked === null) return ErrorCode.MarshallingError;
     if (!hasPathForm(asked)) return ErrorCode.BadArguments;
-    const acl = fixUpAcl(operation.acl, this.#ids);
+    const acl = fixUpAcl(operation.acl, this.#ids, this.#options.digestAuthEnabled);
     if (acl === undefined) return ErrorCode.InvalidACL;
     const parent = this.#changes.find(parentPath(asked));
     if (parent === undefined) return ErrorCode.NoNode;
@@ -375,7 +377,7 @@ export class Prep {
   #setACL(operation: Operation, frame: Buffer, writer: Writer): number {
     const { path } = operation;
     if (path === null || pathProblem(path) !== undefined) return ErrorCode.BadArguments;
-    const acl = fixUpAcl(operation.acl, this.#ids);
+    const acl = fixUpAcl(operation.acl, this.#ids, this.#options.digestAuthEnabled);
     if (acl === undefined) return ErrorCode.InvalidACL;
     const znode = this.#changes.find(path);
     if (znode === undefined) return ErrorCode.NoNode;

@@ -100,6 +100,9 @@ test.each<[line: string, sets: Partial<ServerConfig>]>([
   ["znode.container.maxNeverUsedIntervalMs=300000", { containerMaxNeverUsedMs: 300_000 }],
   ["skipACL=yes", { skipAcl: true }],
   ["DigestAuthenticationProvider.superDigest=super:xQJm=", { superDigest: "super:xQJm=" }],
+  ["ensembleAuthName=one, two", { ensembleNames: new Set(["one", "two"]) }],
+  ["enforce.auth.schemes=digest", { enforceAuthSchemes: new Set(["digest"]) }],
+  ["enforceQuota=true", { enforceQuota: true }],
   ["DigestAuthenticationProvider.enabled=false", { digestAuthEnabled: false }],
   ["DigestAuthenticationProvider.digestAlg=SHA-256", { digestAlgorithm: "sha256" }],
   ["quorate.log.level=debug", { logLevel: "debug" }],
@@ -408,10 +411,8 @@ test.each([
   ["audit.enable=true", "audit.enable: the audit log comes with a later release"],
   ["metricsProvider.className=a.B", "metricsProvider.className: Java classes cannot be loaded"],
   ["oraclePath=/o", "oraclePath: quorums with an external oracle are not offered"],
-  [
-    "enforce.auth.enabled=true",
-    "enforce.auth.enabled: this way to authenticate comes with a later release",
-  ],
+  ["enforce.auth.enabled=true", "enforce.auth.schemes is not set"],
+  ["enforce.auth.schemes=digest,sasl", "enforce.auth.schemes: expected digest or ip"],
   [
     "quorum.auth.enableSasl=true",
     "quorum.auth.enableSasl: this way to authenticate comes with a later release",
@@ -436,7 +437,8 @@ test("the same keys in their harmless position say nothing", () => {
     problems(
       "electionAlg=3\nsecureClientPort=0\nclient.portUnification=false\nssl.authProvider=x509\naudit.enable=false\n" +
         "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\n" +
-        "enforce.auth.enabled=false\nemulate353TTLNodes=false\nsnapshot.compression.method=\n",
+        "enforce.auth.enabled=false\nenforce.auth.schemes=\nenableEagerACLCheck=true\n" +
+        "authProvider.1=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider\nemulate353TTLNodes=false\nsnapshot.compression.method=\n",
     ),
   ).toEqual([]);
 });

@@ -27,6 +27,7 @@ test("create2 in a multi is create in its txn, as every Apache release reads it,
     reconfigEnabled: false,
     digestEnabled: true,
     closeSessionTxnEnabled: true,
+    digestAuthEnabled: true,
     enforceQuota: false,
   };
   const prep = new Prep(tree, { begin: () => log, commit: () => {} }, clock, options);

@@ -50,6 +50,7 @@ class Log implements TxnSink {
       reconfigEnabled: false,
       digestEnabled: true,
       closeSessionTxnEnabled: true,
+      digestAuthEnabled: true,
       enforceQuota: false,
     };
     const clock: Clock = {
