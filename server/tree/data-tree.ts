@@ -69,6 +69,8 @@ export class DataTree extends ZnodeStore {
   #system: Slot = 0;
   /** /zookeeper/quota. */
   #quotaRoot: Slot = 0;
+  /** A znode below which everything counts, the last one that was asked about; 0: none. */
+  #digestedBelow: Slot = 0;
   #znodes = 0;
   #dataSize = 0;
 
@@ -337,7 +339,8 @@ export class DataTree extends ZnodeStore {
     this.#addToDigest(-this.digest(slot));
     this.#dataSize -= this.pathLength(slot) + Math.max(this.dataLength(slot), 0);
     this.#znodes--;
-    if (slot === this.#system) this.#system = 0;
+    if (slot === this.#digestedBelow) this.#digestedBelow = 0;
+    if (slot === this.#system) this.#becomeSystem(0);
     if (slot === this.#quotaRoot) this.#quotaRoot = 0;
     this.acls.release(this.acl(slot));
     this.removeRecord(slot);
@@ -346,18 +349,25 @@ export class DataTree extends ZnodeStore {
   /** The znodes of ZooKeeper's own below which other rules hold. */
   #noteSystem(slot: Slot, parent: Slot, bytes: Buffer, nameStart: number, end: number): void {
     if (parent === this.root) {
-      if (isSystemPath(bytes, nameStart - 1, end)) this.#system = slot;
+      if (isSystemPath(bytes, nameStart - 1, end)) this.#becomeSystem(slot);
     } else if (parent === this.#system && isQuotaName(bytes, nameStart, end)) {
       this.#quotaRoot = slot;
     }
   }
 
+  #becomeSystem(slot: Slot): void {
+    this.#system = slot;
+    this.#digestedBelow = 0;
+  }
+
   /** Whether the znode counts for the digest: what lies below /zookeeper does not. */
   #isDigested(slot: Slot): boolean {
     if (this.#system === 0) return true;
-    for (let at = this.parent(slot); at !== 0; at = this.parent(at)) {
+    const parent = this.parent(slot);
+    for (let at = parent; at !== 0 && at !== this.#digestedBelow; at = this.parent(at)) {
       if (at === this.#system) return false;
     }
+    this.#digestedBelow = parent;
     return true;
   }
 

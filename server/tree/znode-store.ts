@@ -16,6 +16,7 @@ import { recordCrc } from "./digest.ts";
 import type { NameHash } from "./name-hash.ts";
 import { NameIndex } from "./name-index.ts";
 import { kindOf, type ZnodeKind } from "./owner.ts";
+import { PathTrail } from "./path-trail.ts";
 import { Field, type Slot, STAT_BYTES, ZnodeRecords } from "./znode-records.ts";
 
 const SLASH = 0x2f;
@@ -23,11 +24,15 @@ const SLASH = 0x2f;
 /** Beyond this the engine's own copy is faster than one by words, view object included. */
 const WORDS_MAX_BYTES = 256;
 
+/** From here on it pays to remember where the last path led. */
+const LONG_PATH_BYTES = 256;
+
 export class ZnodeStore {
   readonly #records = new ZnodeRecords();
   readonly #slab = new BlobSlab();
   readonly #index: NameIndex;
   readonly #extendedTypes: boolean;
+  readonly #trail = new PathTrail((slot) => this.parent(slot));
   #root: Slot = 0;
   /** For a path that comes as a string. */
   readonly #scratch: Buffer = Buffer.allocUnsafeSlow(1024);
@@ -60,6 +65,7 @@ export class ZnodeStore {
     if (start === end) return this.#root;
     if (bytes[start] !== SLASH) return 0;
     if (end - start === 1) return this.#root;
+    if (end - start >= LONG_PATH_BYTES) return this.#findLong(bytes, start, end);
     let slot = this.#root;
     for (let at = start + 1; slot !== 0; ) {
       let nameEnd = at;
@@ -70,6 +76,23 @@ export class ZnodeStore {
       at = nameEnd + 1;
     }
     return 0;
+  }
+
+  #findLong(bytes: Uint8Array, start: number, end: number): Slot {
+    const trail = this.#trail;
+    const isKnown = trail.follow(bytes, start, end);
+    let slot = isKnown ? trail.slot : this.#root;
+    let at = isKnown ? trail.end : start;
+    while (at < end) {
+      let nameEnd = at + 1;
+      while (nameEnd < end && bytes[nameEnd] !== SLASH) nameEnd++;
+      const next = nameEnd === at + 1 ? 0 : this.#index.find(slot, bytes, at + 1, nameEnd);
+      if (next === 0) break;
+      slot = next;
+      at = nameEnd;
+    }
+    if (at > start) trail.keep(slot, bytes, start, at);
+    return at === end ? slot : 0;
   }
 
   /** The child of `parent` whose name is `bytes` from `start` up to `end`, or 0. */
@@ -358,6 +381,7 @@ export class ZnodeStore {
 
   /** Frees the record of a znode that is not the root and has no children. */
   protected removeRecord(slot: Slot): void {
+    this.#trail.leave(slot, this.#records.int(slot, Field.nameLength));
     this.#index.remove(slot);
     this.#unlinkChild(slot);
     this.#slab.free(this.#records.int(slot, Field.blob));
