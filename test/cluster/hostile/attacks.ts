@@ -67,7 +67,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     const almost = Buffer.alloc(FRAME_MAX - 10);
     almost.writeInt32BE(FRAME_MAX);
     return running(
-      peers(port, connections, { greets: false, first: almost }),
+      peers(port, connections, { greets: false, first: almost, returnsAfterMs: 2000 }),
       perSecond,
       () => undefined,
     );
@@ -77,7 +77,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   connectionFlood: (port, { perSecond }) => {
     const open: HostilePeer[] = [];
     return running(open, perSecond, () => {
-      open.push(new HostilePeer(port, { greets: false, returns: false }));
+      open.push(new HostilePeer(port, { greets: false, returnsAfterMs: undefined }));
       if (open.length > 20) open.shift()?.end();
     });
   },
@@ -86,7 +86,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   sessionFlood: (port, { perSecond }) => {
     const open: HostilePeer[] = [];
     return running(open, perSecond, () => {
-      open.push(new HostilePeer(port, { returns: false }));
+      open.push(new HostilePeer(port, { returnsAfterMs: undefined }));
       if (open.length > 50) open.shift()?.end();
     });
   },
@@ -144,16 +144,15 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     );
   },
 
-  /** Multis as large as a frame, of which all is undone by the last part. */
+  /** Multis of a thousand creates, of which all is undone by the last part. */
+  undoneMulti: (port, { connections, perSecond }) => {
+    const multi = undoneMulti(1000);
+    return each(peers(port, connections), perSecond, () => multi);
+  },
+
+  /** The same, as large as a frame may be. */
   hugeMulti: (port, { connections, perSecond }) => {
-    const parts = Array.from({ length: 15_000 }, (_, at) => ({
-      type: OpCode.create,
-      request: { path: `/m${at}`, data: null, acl, flags: 0 },
-    }));
-    const undone = { type: OpCode.check, request: { path: "/not-there", version: 0 } };
-    const multi = requestFrame(OpCode.multi, (writer) =>
-      writeMultiRequest(writer, [...parts, undone]),
-    );
+    const multi = undoneMulti(15_000);
     return each(peers(port, connections), perSecond, () => multi);
   },
 
@@ -242,4 +241,13 @@ function createFrame(path: string): Buffer {
   return requestFrame(OpCode.create, (writer: Writer) =>
     writeCreateRequest(writer, { path, data: null, acl, flags: 0 }),
   );
+}
+
+function undoneMulti(creates: number): Buffer {
+  const parts = Array.from({ length: creates }, (_, at) => ({
+    type: OpCode.create,
+    request: { path: `/m${at}`, data: null, acl, flags: 0 },
+  }));
+  const undone = { type: OpCode.check, request: { path: "/not-there", version: 0 } };
+  return requestFrame(OpCode.multi, (writer) => writeMultiRequest(writer, [...parts, undone]));
 }

@@ -7,7 +7,7 @@ import { Bystander } from "./bystander.ts";
 import { batches, fire, reportLine } from "./frames-run.ts";
 import { HostileServer } from "./hostile-server.ts";
 
-const FRAMES = 140_000;
+const FRAMES = 100_000;
 const SEED = Number(process.env["HOSTILE_SEED"] ?? 1);
 const BYSTANDER_SESSIONS = 2;
 

@@ -16,8 +16,8 @@ export interface PeerOptions {
   readonly reads?: boolean;
   /** Default: an address that is not the other clients'. */
   readonly from?: string;
-  /** Default: it comes back whenever it is closed. */
-  readonly returns?: boolean;
+  /** When it comes back once it was closed; undefined: never. Default: 50. */
+  readonly returnsAfterMs?: number | undefined;
   /** What it says first on each connection, behind the greeting. */
   readonly first?: Buffer;
 }
@@ -56,6 +56,8 @@ export class HostilePeer {
 
   #open(): void {
     const { greets = true, reads = true, from = "127.0.0.2", first } = this.#options;
+    const returnsAfterMs =
+      "returnsAfterMs" in this.#options ? this.#options.returnsAfterMs : RETRY_MS;
     const socket = connect({ port: this.#port, host: "127.0.0.1", localAddress: from });
     this.#socket = socket;
     if (reads) socket.resume();
@@ -65,7 +67,9 @@ export class HostilePeer {
       if (this.#ended) return;
       this.closed++;
       this.#socket = undefined;
-      if (this.#options.returns !== false) this.#timer = setTimeout(() => this.#open(), RETRY_MS);
+      if (returnsAfterMs !== undefined) {
+        this.#timer = setTimeout(() => this.#open(), returnsAfterMs);
+      }
     });
     if (greets) this.send(connectFrame(SESSION_TIMEOUT_MS));
     if (first !== undefined) this.send(first);

@@ -40,7 +40,7 @@ export interface PressureReport {
 }
 
 /** A round begins once the attack is under way. */
-const RAMP_MS = 300;
+const RAMP_MS = 150;
 const MB = 1024 * 1024;
 /** Where a sync takes no time: how slow a disk is that others use too is no question here. */
 const MEMORY_DISK = "/dev/shm";
@@ -58,13 +58,11 @@ export async function underPressure(options: PressureOptions): Promise<PressureR
     prefer(server.pid);
     await prepare?.(server);
     const sink = new Helper("sink-process.ts");
-    helpers.push(sink);
-    const sinkPort = await sink.hear<number>();
     const attacker = new Helper("attacker-process.ts");
     const probe = new Helper("probe-process.ts", [server.address]);
-    helpers.push(attacker, probe);
+    helpers.push(sink, attacker, probe);
     for (const helper of helpers) prefer(helper.pid);
-    await probe.hear();
+    const [sinkPort] = await Promise.all([sink.hear<number>(), probe.hear()]);
     const order = (port: number): AttackOrder => ({ attack, port, size });
     const round = async (port: number): Promise<[ProbeFigures, AttackOutcome]> => {
       await attacker.ask(order(port));
