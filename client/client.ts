@@ -1,5 +1,6 @@
 import type { Clock, Random } from "../protocol/host.ts";
 import type { Claim, HoldOptions } from "./claims.ts";
+import type { Identity, ReadOutcome, ReadRequest } from "./inquiries.ts";
 import type { Transaction } from "./multi.ts";
 import type {
   CallOptions,
@@ -112,6 +113,17 @@ export interface Client extends AsyncDisposable {
   getACL(path: string, options?: CallOptions): Promise<AclResult>;
   /** `version` is the ACL's. @throws ZooKeeperError NoNode, BadVersion, InvalidACL, NoAuth */
   setACL(path: string, acl: readonly Acl[], options?: SetOptions): Promise<Stat>;
+  /**
+   * Several reads in one request, answered from one server in their order; each outcome is its own.
+   * A quorate server answers ThrottledOp to those that find no room in its `jute.maxbuffer`.
+   */
+  multiRead(reads: readonly ReadRequest[], options?: CallOptions): Promise<ReadOutcome[]>;
+  /** Paths of this session's ephemeral znodes that begin with `prefix`, in no order. Default: all. */
+  getEphemerals(prefix?: string, options?: CallOptions): Promise<string[]>;
+  /** How many descendants a znode has. @throws ZooKeeperError NoNode, NoAuth */
+  getAllChildrenNumber(path: string, options?: CallOptions): Promise<number>;
+  /** Who the server takes this connection for. */
+  whoAmI(options?: CallOptions): Promise<Identity[]>;
   /** Later reads see at least what the leader had when it answered. */
   sync(path?: string, options?: CallOptions): Promise<void>;
   /**

@@ -16,6 +16,7 @@ export {
   type ZooKeeperErrorCode,
 } from "./errors.ts";
 export type { EnsembleProvider } from "./hosts.ts";
+export type { Identity, ReadOutcome, ReadRequest } from "./inquiries.ts";
 export type {
   Guard,
   Transaction,

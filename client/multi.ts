@@ -13,7 +13,9 @@ import type { Acl, Stat } from "./records.ts";
 
 export interface TransactionCreateOptions {
   /** Default: `persistent`. */
-  readonly mode?: Exclude<CreateMode, "ttl" | "ttl-sequential"> | undefined;
+  readonly mode?: CreateMode | undefined;
+  /** For the two TTL modes: 1 to 2^40 - 1, by the leader's clock. */
+  readonly ttlMs?: number | undefined;
   readonly acl?: readonly Acl[] | undefined;
 }
 
@@ -81,14 +83,18 @@ export class TransactionBuilder<R extends readonly unknown[]> implements Transac
     data: Uint8Array | null = new Uint8Array(0),
     options: TransactionCreateOptions = {},
   ): Transaction<[...R, TransactionCreated]> {
-    const { flags, sequential } = operations.CREATES[options.mode ?? "persistent"];
+    const { mode = "persistent", ttlMs = 0 } = options;
+    const { flags, sequential } = operations.CREATES[mode];
     const acl = (options.acl ?? this.#acl).map(operations.wireAcl);
-    const type = options.mode === "container" ? OpCode.createContainer : OpCode.create2;
     return this.#with({
       path,
       op: (calls) => {
         const serverPath = createPath(calls, path, sequential);
-        return { type, request: { path: serverPath, data: copyOf(data), acl, flags } };
+        const request = { path: serverPath, data: copyOf(data), acl, flags };
+        if (mode === "ttl" || mode === "ttl-sequential") {
+          return { type: OpCode.createTTL, request: { ...request, ttlMs } };
+        }
+        return { type: mode === "container" ? OpCode.createContainer : OpCode.create2, request };
       },
     });
   }

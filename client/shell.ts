@@ -22,6 +22,7 @@ import { Deletes, type DeletesObserver } from "./deletes.ts";
 import { isZooKeeperError, ZooKeeperError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { type EnsembleProvider, Hosts } from "./hosts.ts";
+import { type Identity, Inquiries, type ReadOutcome, type ReadRequest } from "./inquiries.ts";
 import { type Transaction, TransactionBuilder } from "./multi.ts";
 import type { SessionObserver } from "./observer.ts";
 import * as operations from "./operations.ts";
@@ -81,6 +82,7 @@ class Shell implements Client, SessionObserver, DeletesObserver {
   readonly #calls: Calls;
   readonly #deletes: Deletes;
   readonly #creator: Creator;
+  readonly #inquiries: Inquiries;
   readonly #acl: readonly Acl[];
   readonly #logger: Logger | undefined;
   readonly #closing = new AbortController();
@@ -99,6 +101,7 @@ class Shell implements Client, SessionObserver, DeletesObserver {
     this.#calls = new Calls(this.#session, host, hosts.chroot, settings.operationTimeoutMs);
     this.#deletes = new Deletes(this.#calls, this);
     this.#creator = new Creator(this.#calls, this.#deletes, this.#acl);
+    this.#inquiries = new Inquiries(this.#calls);
   }
 
   /** Resolves when the first session is open. */
@@ -240,6 +243,25 @@ class Shell implements Client, SessionObserver, DeletesObserver {
       version: options.version ?? -1,
     };
     return this.#calls.call(operations.setACL, request, path, options);
+  }
+
+  async multiRead(
+    reads: readonly ReadRequest[],
+    options: CallOptions = {},
+  ): Promise<ReadOutcome[]> {
+    return this.#inquiries.multiRead(reads, options);
+  }
+
+  async getEphemerals(prefix = "/", options: CallOptions = {}): Promise<string[]> {
+    return this.#inquiries.getEphemerals(prefix, options);
+  }
+
+  async getAllChildrenNumber(path: string, options: CallOptions = {}): Promise<number> {
+    return this.#inquiries.getAllChildrenNumber(path, options);
+  }
+
+  async whoAmI(options: CallOptions = {}): Promise<Identity[]> {
+    return this.#inquiries.whoAmI(options);
   }
 
   async sync(path = "/", options: CallOptions = {}): Promise<void> {

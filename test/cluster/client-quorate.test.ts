@@ -5,5 +5,6 @@ import { QuorateServer } from "../tools/quorate-server.ts";
 
 clientSuite({
   name: "quorate",
-  start: (options) => QuorateServer.start(options),
+  start: (options) =>
+    QuorateServer.start({ ...options, settings: { extendedTypesEnabled: "true" } }),
 });

@@ -80,6 +80,66 @@ export function clientSuite(kind: ClientSuiteKind): void {
       expect((await zk.exists("/c"))?.ephemeralOwner).toBe(0n);
     });
 
+    // client-protocol 6/21 createTTL, 5/5 PERSISTENT_WITH_TTL, 5/6 PERSISTENT_SEQUENTIAL_WITH_TTL
+    test("creates znodes that live for a time, alone and in transactions", async () => {
+      await using room = await open();
+      const { zk } = room;
+      const ttlMs = 3_600_000;
+      const { path, stat } = await zk.create("/t", Buffer.from("x"), { mode: "ttl", ttlMs });
+      expect([path, stat.ephemeralOwner, stat.dataLength]).toEqual(["/t", 0n, 1]);
+      const numbered = await zk.create("/t/n-", null, { mode: "ttl-sequential", ttlMs });
+      expect(numbered.path).toBe("/t/n-0000000000");
+      await refused(zk.create("/none", null, { mode: "ttl" }), "BadArguments");
+      const [first, second] = await zk
+        .transaction()
+        .create("/m", null, { mode: "ttl", ttlMs })
+        .create("/t/n-", null, { mode: "ttl-sequential", ttlMs })
+        .commit();
+      expect([first.path, second.path]).toEqual(["/m", "/t/n-0000000001"]);
+      expect(first.stat?.czxid).toBe(second.stat?.czxid);
+    });
+
+    // client-protocol 6/103 getEphemerals, 6/104 getAllChildrenNumber, 6/107 whoAmI
+    test("asks for its ephemerals, for the size of a subtree and who it is", async () => {
+      await using room = await open();
+      const { zk } = room;
+      await zk.create("/p");
+      await zk.create("/p/plain");
+      const mode = "ephemeral";
+      for (const path of ["/p/a", "/p/ab", "/q"]) await zk.create(path, null, { mode });
+      expect((await zk.getEphemerals()).toSorted()).toEqual(["/p/a", "/p/ab", "/q"]);
+      expect((await zk.getEphemerals("/p/")).toSorted()).toEqual(["/p/a", "/p/ab"]);
+      expect(await zk.getEphemerals("/p/ab")).toEqual(["/p/ab"]);
+      expect(await zk.getAllChildrenNumber("/p")).toBe(3);
+      expect(await zk.getAllChildrenNumber("/")).toBe(5);
+      await refused(zk.getAllChildrenNumber("/none"), "NoNode");
+      await zk.addAuth({ scheme: "digest", auth: "mine:secret" });
+      const identities = await zk.whoAmI();
+      expect(identities).toContainEqual({ scheme: "digest", user: "mine" });
+      expect(identities).toContainEqual({ scheme: "ip", user: "127.0.0.1" });
+    });
+
+    // client-protocol 6/22 multiRead, 7/multiRead
+    test("reads several znodes at once, each for itself", async () => {
+      await using room = await open();
+      const { zk } = room;
+      await zk.create("/p", Buffer.from("x"));
+      await zk.create("/p/c", null);
+      const outcomes = await zk.multiRead([
+        { read: "data", path: "/p" },
+        { read: "data", path: "/none" },
+        { read: "children", path: "/p" },
+        { read: "data", path: "/p/c" },
+      ]);
+      expect(outcomes).toMatchObject([
+        { read: "data", data: Buffer.from("x"), stat: { childCount: 1 } },
+        { read: "failed", error: { code: "NoNode", path: "/none" } },
+        { read: "children", children: ["c"] },
+        { read: "data", data: null },
+      ]);
+      expect(await zk.multiRead([])).toEqual([]);
+    });
+
     // client-protocol Trap 13, recipes Trap 25
     test("keeps null and empty data apart", async () => {
       await using room = await open();

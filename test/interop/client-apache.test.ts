@@ -6,5 +6,6 @@ import { ApacheServer } from "../tools/apache.ts";
 
 clientSuite({
   name: "Apache ZooKeeper 3.8.0",
-  start: (options) => ApacheServer.start(options),
+  start: (options) =>
+    ApacheServer.start({ ...options, properties: { "zookeeper.extendedTypesEnabled": "true" } }),
 });
