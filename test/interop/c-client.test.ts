@@ -32,7 +32,7 @@ afterAll(() => {
 
 // client-protocol 8.4/C
 test("the C client sees the same of both servers", async () => {
-  await using servers = await ServerPair.start();
+  await using servers = await ServerPair.start({ settings: { extendedTypesEnabled: "true" } });
   const program = join(directory, "program");
   expectSame(await servers.run((...addresses) => [program, ...addresses]));
 });

@@ -3,6 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { installNativeClient } from "./native-client.ts";
 
 export interface Engine {
   readonly name: string;
@@ -29,6 +30,12 @@ export const ENGINES: readonly Engine[] = [
     isThere: () => existsSync(`${JARS}/curator-recipes.jar`) && runs("javac", "-version"),
   },
   {
+    name: "javac",
+    title: "a Java compiler",
+    install: "apt-get install default-jdk-headless",
+    isThere: () => runs("javac", "-version"),
+  },
+  {
     name: "kazoo",
     title: "kazoo",
     install: "apt-get install python3-kazoo",
@@ -39,6 +46,12 @@ export const ENGINES: readonly Engine[] = [
     title: "ZooKeeper's C client and a C compiler",
     install: "apt-get install libzookeeper-mt-dev gcc libc6-dev",
     isThere: () => existsSync("/usr/include/zookeeper/zookeeper.h") && runs("gcc", "--version"),
+  },
+  {
+    name: "npm-zookeeper",
+    title: "zookeeper from npm, compiled",
+    install: "apt-get install g++ make python3, and a way to npm's registry",
+    isThere: installNativeClient,
   },
   {
     name: "strace",

@@ -69,6 +69,20 @@ static void kinds_of_znodes(zhandle_t *zk) {
   settle();
 }
 
+static void short_lived(zhandle_t *zk) {
+  part("znodes with a time to live");
+  int mode = ZOO_PERSISTENT_WITH_TTL;
+  int sequential = ZOO_PERSISTENT_SEQUENTIAL_WITH_TTL;
+  sent(zoo_acreate2_ttl(zk, "/c/ttl", TEXT("t"), OPEN, mode, 600000, on_string_stat, "ttl"));
+  sent(zoo_acreate_ttl(zk, "/c/ttl", TEXT("t"), OPEN, mode, 600000, on_string, "ttl again"));
+  sent(zoo_acreate_ttl(zk, "/c/t-", TEXT(""), OPEN, sequential, 1, on_string, "sequential ttl"));
+  sent(zoo_acreate_ttl(zk, "/c/t", TEXT(""), OPEN, mode, 0, on_string, "ttl 0"));
+  sent(zoo_acreate_ttl(zk, "/c/t", TEXT(""), OPEN, mode, 1LL << 40, on_string, "ttl too long"));
+  sent(zoo_acreate_ttl(zk, "/c/t", TEXT(""), OPEN, mode, (1LL << 40) - 1, on_string, "longest ttl"));
+  sent(zoo_acreate(zk, "/c/n", TEXT(""), OPEN, mode, on_string, "no ttl"));
+  settle();
+}
+
 static void access_control(zhandle_t *zk) {
   part("access control");
   struct ACL entries[] = {{ZOO_PERM_READ, ZOO_ANYONE_ID_UNSAFE},
@@ -312,6 +326,7 @@ int main(int count, char **arguments) {
   open_session(&mine, "mine", address, LONG_MS);
   asynchronous_calls(mine.handle);
   kinds_of_znodes(mine.handle);
+  short_lived(mine.handle);
   access_control(mine.handle);
   multi(mine.handle);
   watches(mine.handle);
