@@ -66,6 +66,9 @@ export interface PairOptions {
   readonly properties?: Readonly<Record<string, string>>;
 }
 
+/** A session that is not meant to expire shall not, on a machine that stalls for seconds. */
+const SESSION_TIMEOUT_MAX_MS = "60000";
+
 /** Both servers, empty at first, with the same settings. */
 export class ServerPair implements AsyncDisposable {
   readonly apache: ServerProcess;
@@ -77,7 +80,8 @@ export class ServerPair implements AsyncDisposable {
   }
 
   static async start(options: PairOptions = {}): Promise<ServerPair> {
-    const { settings, properties, ...common } = options;
+    const { properties, ...common } = options;
+    const settings = { maxSessionTimeout: SESSION_TIMEOUT_MAX_MS, ...options.settings };
     const ours = await QuorateServer.start({
       ...common,
       settings: { ...settings, ...properties },
@@ -85,7 +89,7 @@ export class ServerPair implements AsyncDisposable {
     try {
       const apache = await ApacheServer.start({
         ...common,
-        settings: settings ?? {},
+        settings,
         properties: properties ?? {},
       });
       return new ServerPair(apache, ours);
@@ -149,7 +153,7 @@ const COMPATIBILITY_ROWS: readonly string[] = readFileSync(
 // ---- One run ----
 
 /** A program that does not end by itself is stuck. */
-const RUN_LIMIT_MS = 120_000;
+const RUN_LIMIT_MS = 240_000;
 const STDERR_KEPT = 8192;
 
 async function transcriptOf(

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LONG_MS = 10000, SHORT_MS = 3000, BIG = 900000 };
+enum { LONG_MS = 40000, SHORT_MS = 5000, BIG = 900000 };
 
 static const char *address;
 static const char *fragile_address;

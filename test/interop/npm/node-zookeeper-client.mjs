@@ -19,8 +19,8 @@ import {
 
 const { ACL, CreateMode, Id, Permission } = zookeeper;
 const [address, fragileAddress] = process.argv.slice(2);
-const LONG_MS = 10_000;
-const SHORT_MS = 3_000;
+const LONG_MS = 40_000;
+const SHORT_MS = 5_000;
 
 /** A client, and how often it was connected. */
 async function open(name, to, sessionTimeout = LONG_MS) {

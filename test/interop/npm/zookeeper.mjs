@@ -21,8 +21,8 @@ import {
 const [folder, address, fragileAddress] = process.argv.slice(2);
 const ZooKeeper = createRequire(join(folder, "package.json"))("zookeeper");
 const { constants } = ZooKeeper;
-const LONG_MS = 10_000;
-const SHORT_MS = 3_000;
+const LONG_MS = 40_000;
+const SHORT_MS = 5_000;
 const NEVER_MS = 600_000;
 const OPEN = [{ perm: 31, scheme: "world", auth: "anyone" }];
 
