@@ -33,6 +33,8 @@ def run(room):
 
     room.until("both are back", lambda: zk.connected and other.connected)
     room.tell("same sessions", sessions == [zk.client_id, other.client_id])
+    # Listeners are told behind the calls that wait.
+    room.until("its listener is told", lambda: len(states) == 2)
     room.tell("states", states)
     room.step("what was asked meanwhile", asked.result)
     room.tell("same stats", {p: zk.retry(zk.exists, p) == before[p] for p in before})
