@@ -49,6 +49,9 @@ const PROBE_CONNECTIONS = 8;
 /** What all connections together may make the server keep before they have a session. */
 const SESSIONLESS_BYTES_MAX: number = 64 * 1024 * 1024;
 
+/** Connections that are written to in one turn: a few milliseconds. */
+const FLUSH_MAX = 512;
+
 const TURNED_AWAY = "there are as many connections as maxClientCnxns or maxCnxns allows";
 
 export class ClientPort implements ConnectionContext {
@@ -112,6 +115,7 @@ export class ClientPort implements ConnectionContext {
       const nowMs = clock.nowMs();
       this.#expiring = 0;
       parts.deadlines.expire(nowMs, mayExpire, expired);
+      for (const connection of this.#connections) connection.checkStall(nowMs);
       this.#offences.sweep(nowMs);
       this.#arm();
     };
@@ -186,7 +190,8 @@ export class ClientPort implements ConnectionContext {
   touch(connection: Connection, nowMs: number): void {
     const { session } = connection;
     // Without a session there is one deadline, however slowly the handshake trickles in.
-    if (session === undefined && connection.expiresAtMs !== 0) return;
+    const isGreeting = session === undefined && !connection.isAsking;
+    if (isGreeting && connection.expiresAtMs !== 0) return;
     const timeoutMs = session?.timeoutMs ?? this.#options.sessionlessTimeoutMs;
     this.#parts.deadlines.touch(connection, nowMs, timeoutMs);
   }
@@ -252,8 +257,14 @@ export class ClientPort implements ConnectionContext {
 
   #flushAll(): void {
     const dirty = this.#dirty;
-    this.#dirty = this.#flushing;
+    // An event for thousands of watchers is sent in slices; each has what it is sent in order.
+    const isLong = dirty.length > FLUSH_MAX;
+    this.#dirty = isLong ? dirty.slice(FLUSH_MAX) : this.#flushing;
     this.#flushing = dirty;
+    if (isLong) {
+      dirty.length = FLUSH_MAX;
+      this.clock.endOfTurn(this.#flush);
+    }
     for (const connection of dirty) connection.flush();
     dirty.length = 0;
   }

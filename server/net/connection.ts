@@ -10,7 +10,7 @@
 import { ErrorCode } from "../../protocol/errors.ts";
 import { FrameSplitter } from "../../protocol/frames.ts";
 import type { HostError, Link, LinkHandlers } from "../../protocol/host.ts";
-import { JuteError, Reader, Writer } from "../../protocol/jute.ts";
+import { JuteError, Reader, type Writer } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import { sessionHex, type Zxid } from "../../protocol/zxid.ts";
 import type { AuthId, EndDetails, Requester } from "../pipeline/requester.ts";
@@ -20,14 +20,17 @@ import type { Session } from "../session/sessions.ts";
 import { Identity } from "./auth.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 import { knowsPassword, readHandshake, writeHandshakeReply } from "./handshake.ts";
+import { Outbox } from "./outbox.ts";
 import { Usage } from "./usage.ts";
 
 type State = "greeting" | "attaching" | "open" | "asking" | "ending" | "closed";
 
 /** Replies that wait for the peer, above which no more requests are read from it. */
-const UNSENT_PAUSE_BYTES = 1024 * 1024;
-/** What a peer may leave untaken: watch events come without its asking. Beyond it is cut off. */
+const UNSENT_PAUSE_BYTES = 0x4_0000;
+/** What may come for a peer that takes nothing: events do so without its asking. */
 const UNSENT_MAX_BYTES: number = 64 * 1024 * 1024;
+/** A peer that takes nothing of what waits for it is given this long, or its session's timeout. */
+const STALL_MAX_MS = 30_000;
 /**
  * Requests that wait for an earlier write, above which no more are read. They are all answered in
  * one step, and each answer may be as large as a znode: so many may be owed at once.
@@ -35,22 +38,14 @@ const UNSENT_MAX_BYTES: number = 64 * 1024 * 1024;
 const WAITING_PAUSE_FRAMES = 48;
 const WAITING_PAUSE_BYTES = 1024 * 1024;
 
-const INITIAL_OUT_BYTES = 1024;
-/** A buffer larger than this is given up once it has been sent. */
-const RETAINED_OUT_BYTES = 0x1_0000;
-
 /** A four-letter word, or a length. */
 const WORD_BYTES = 4;
-
-/** length, xid, zxid, err. */
-const REPLY_HEADER_BYTES = 20;
 
 const NOTHING_MORE: EndDetails = {};
 
 export class Connection implements LinkHandlers, Requester, Expiring {
   readonly link: Link;
   readonly waiting: WaitingFrames;
-  out: Writer = new Writer(INITIAL_OUT_BYTES);
   session: Session<Requester> | undefined;
   expiresAtMs = 0;
   /** True between `markDirty` and the flush that follows. */
@@ -61,23 +56,21 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   /** When it came, by the wall's clock. */
   readonly sinceMs: number;
   throttled = 0;
+  /** It asked a four-letter word. */
+  isAsking = false;
   /** Bytes that the port counts as kept for it before it has a session. */
   sessionlessBytes = 0;
   hasLongRead = false;
 
   readonly #context: ConnectionContext;
   readonly #identity: Identity;
+  readonly #outbox: Outbox;
   readonly #splitter: FrameSplitter;
   readonly #reader: Reader;
   #state: State = "greeting";
-  /** The link keeps bytes that the peer has not taken. */
-  #blocked = false;
   #paused = false;
-  /** It asked a four-letter word. */
-  #isAsking = false;
   /** The server as a whole has too much to do. */
   #held = false;
-  #replyStart = 0;
   /** What the peer asked for, as long as the answer is due. */
   #wantsReadOnlyFlag = false;
 
@@ -88,6 +81,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.link = link;
     this.waiting = waiting;
     this.#context = context;
+    this.#outbox = new Outbox(link);
     this.isProbe = isProbe;
     this.sinceMs = context.clock.wallMs();
     this.#identity = new Identity(link.remoteAddress, context.auth);
@@ -97,6 +91,14 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       (bytes, start, end) => this.#frame(bytes, start, end),
       (length) => this.#refused(length),
     );
+  }
+
+  get out(): Writer {
+    return this.#outbox.out;
+  }
+
+  get unsentBytes(): number {
+    return this.#outbox.unsentBytes;
   }
 
   get address(): string {
@@ -121,13 +123,13 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   /** 1: to read, 4: to write, as `cons` and `stat` print it. */
   get interest(): number {
-    if (this.#isAsking) return 0;
-    return (this.#paused ? 0 : 1) | (this.#blocked ? 4 : 0);
+    if (this.isAsking) return 0;
+    return (this.#paused ? 0 : 1) | (this.#outbox.isBlocked ? 4 : 0);
   }
 
   /** What was written to it has not all left. */
   get isBlocked(): boolean {
-    return this.#blocked;
+    return this.#outbox.isBlocked;
   }
 
   /** Requests that came and have no reply. */
@@ -152,7 +154,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#context.pipeline.beginChunk(this, nowMs, bytes.length);
     const wordBytes = this.#state === "greeting" ? WORD_BYTES - this.#splitter.keptBytes : 0;
     this.#splitter.push(bytes);
-    if (this.#isAsking) {
+    if (this.isAsking) {
       this.#context.words.heard(this, bytes.subarray(wordBytes));
       return;
     }
@@ -169,9 +171,15 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   }
 
   drained(): void {
-    this.#blocked = false;
-    if (this.#isAsking) this.#context.words.taken(this);
-    if (this.out.length > 0) this.#context.markDirty(this);
+    const nowMs = this.#context.clock.nowMs();
+    this.#outbox.drained(nowMs);
+    if (this.isAsking) this.#context.words.taken(this);
+    if (this.#outbox.unsentBytes > 0) this.#context.markDirty(this);
+    // Its pings are not read while it owes so much: taking it is a sign of life as well.
+    if (this.#paused && this.#state === "open") {
+      this.#context.touch(this, nowMs);
+      this.#context.pipeline.beginChunk(this, nowMs, 0);
+    }
     this.#considerPause();
   }
 
@@ -182,7 +190,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.waiting.clear();
     const { session } = this;
     if (session !== undefined && session.holder === this) session.holder = undefined;
-    if (this.#isAsking) this.#context.words.gone(this);
+    if (this.isAsking) this.#context.words.gone(this);
     this.#context.pipeline.connectionClosed(this);
     this.#context.closed(this);
   }
@@ -190,19 +198,11 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   // From the pipeline.
 
   beginReply(xid: number): void {
-    this.#replyStart = this.out.length;
-    this.out.reserve(REPLY_HEADER_BYTES);
-    this.out.patchInt(this.#replyStart + 4, xid);
+    this.#outbox.beginReply(xid);
   }
 
   endReply(zxid: Zxid, code: number): void {
-    const { out } = this;
-    const start = this.#replyStart;
-    if (code !== 0) out.length = start + REPLY_HEADER_BYTES;
-    this.#context.pipeline.stats.countResponse(out.length - start);
-    out.patchInt(start, out.length - start - 4);
-    out.patchLong(start + 8, zxid);
-    out.patchInt(start + 16, code);
+    this.#context.pipeline.stats.countResponse(this.#outbox.endReply(zxid, code));
     this.#countSent();
   }
 
@@ -238,10 +238,25 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#considerPause();
   }
 
-  longReadEnds(): void {
+  holdBack(): void {
+    this.#outbox.beginLongReply();
+  }
+
+  longReadEnds(
+    xid: number,
+    zxid: Zxid,
+    code: number,
+    pieces: readonly Buffer[],
+    rest: Buffer,
+  ): void {
+    const { pipeline } = this.#context;
+    if (this.isOpen) {
+      pipeline.stats.countResponse(this.#outbox.endLongReply(xid, zxid, code, pieces, rest));
+      this.#countSent();
+    }
     this.hasLongRead = false;
-    this.#context.pipeline.drain(this);
-    this.#context.pipeline.onSettled?.();
+    pipeline.drain(this);
+    pipeline.onSettled?.();
     this.#considerPause();
   }
 
@@ -307,25 +322,26 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   flush(): void {
     this.isDirty = false;
     if (this.#state === "closed") return;
-    const { out, link } = this;
-    if (out.length > 0) {
-      if (this.#blocked && this.#state !== "ending") {
-        if (out.length + link.pendingBytes > UNSENT_MAX_BYTES) {
-          this.cut("it does not take what was sent to it");
-        }
-        return;
-      }
-      this.#context.pipeline.stats.bytesSent += out.length;
-      if (link.write(out.written())) {
-        if (out.bytes.length > RETAINED_OUT_BYTES) this.out = new Writer(INITIAL_OUT_BYTES);
-        else out.clear();
-      } else {
-        this.#blocked = true;
-        this.out = new Writer(INITIAL_OUT_BYTES);
-      }
+    const { pipeline, clock } = this.#context;
+    if (this.#state === "ending") {
+      pipeline.stats.bytesSent += this.#outbox.flushAll();
+      this.link.end();
+      return;
     }
-    if (this.#state === "ending") link.end();
-    else this.#considerPause();
+    pipeline.stats.bytesSent += this.#outbox.flush(clock.nowMs());
+    if (this.#outbox.isBlocked && this.#outbox.addedBytes > UNSENT_MAX_BYTES) {
+      this.cut("more waits for it than is kept for a peer that takes nothing");
+    } else {
+      this.#considerPause();
+    }
+  }
+
+  /** Looks whether the peer still takes what is sent to it. */
+  checkStall(nowMs: number): void {
+    if (!this.#outbox.isBlocked) return;
+    const patienceMs = Math.max(this.session?.timeoutMs ?? 0, STALL_MAX_MS);
+    if (nowMs - this.#outbox.progressMs < patienceMs) return;
+    this.cut("it takes nothing of what is sent to it", { unsent: this.#outbox.unsentBytes });
   }
 
   /** The server reads no more from anyone who waits for an answer, or does so again. */
@@ -463,7 +479,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   #refused(length: number): void {
     this.#countReceived();
     if (this.#state === "greeting") {
-      this.#isAsking = true;
+      this.isAsking = true;
       this.#state = "asking";
       if (this.#context.words.ask(length, this)) return;
     }
@@ -475,12 +491,11 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   #considerPause(): void {
     if (this.#state !== "open" && this.#state !== "attaching") return;
-    const unsent = this.out.length + (this.#blocked ? this.link.pendingBytes : 0);
     const mustPause =
       this.#held ||
       this.hasLongRead ||
       this.#state === "attaching" ||
-      unsent > UNSENT_PAUSE_BYTES ||
+      this.#outbox.unsentBytes > UNSENT_PAUSE_BYTES ||
       this.waiting.count >= WAITING_PAUSE_FRAMES ||
       this.waiting.size > WAITING_PAUSE_BYTES;
     if (mustPause === this.#paused) return;

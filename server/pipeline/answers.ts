@@ -15,7 +15,9 @@ import { type LongRead, LongReads } from "./long-reads.ts";
 import { MultiRead } from "./multi-read.ts";
 import { Reads } from "./reads.ts";
 import type { AuthId, Requester } from "./requester.ts";
+import { SetWatches } from "./set-watches.ts";
 import type { Adding, PipelineStats } from "./stats.ts";
+import { WIDE_CHILDREN, WideChildren } from "./wide-children.ts";
 
 export interface AnswersOptions {
   readonly skipAcl: boolean;
@@ -99,28 +101,25 @@ export class Answers {
         requester.out.buffer(null);
         requester.endReply(0, ErrorCode.Ok);
         break;
-      case OpCode.setWatches:
-      case OpCode.setWatches2: {
-        // Its events come before its reply.
-        const code = this.#read(type, requester, ids, reader);
-        requester.beginReply(xid);
-        requester.endReply(lastZxid, code);
+      case OpCode.getChildren:
+      case OpCode.getChildren2:
+        if (this.#reads.hasMoreChildren(WIDE_CHILDREN, reader)) {
+          this.#answerLong(requester, xid, type, reader, ids, nowMs);
+          return;
+        }
+        this.#answerShort(requester, xid, type, reader, ids);
         break;
-      }
       case OpCode.exists:
       case OpCode.getData:
       case OpCode.getACL:
-      case OpCode.getChildren:
-      case OpCode.getChildren2:
       case OpCode.checkWatches:
       case OpCode.removeWatches:
       case OpCode.addWatch:
-      case OpCode.whoAmI: {
-        requester.beginReply(xid);
-        const code = this.#read(type, requester, ids, reader);
-        requester.endReply(lastZxid, code);
+      case OpCode.whoAmI:
+        this.#answerShort(requester, xid, type, reader, ids);
         break;
-      }
+      case OpCode.setWatches:
+      case OpCode.setWatches2:
       case OpCode.multiRead:
       case OpCode.getEphemerals:
       case OpCode.getAllChildrenNumber:
@@ -132,6 +131,18 @@ export class Answers {
         requester.finish("an unknown operation", { operation: type });
     }
     this.#count(requester, xid, type, 0, nowMs);
+  }
+
+  #answerShort(
+    requester: Requester,
+    xid: number,
+    type: number,
+    reader: Reader,
+    ids: readonly AuthId[],
+  ): void {
+    requester.beginReply(xid);
+    const code = this.#read(type, requester, ids, reader);
+    requester.endReply(this.#tree.lastZxid, code);
   }
 
   #answerAuth(requester: Requester, xid: number): void {
@@ -172,11 +183,19 @@ export class Answers {
       this.#count(requester, xid, type, 0, nowMs);
       return;
     }
-    this.#longReads.begin({ requester, xid, type, read, arrivedMs: nowMs });
+    const request = { requester, xid, type, arrivedMs: nowMs };
+    if (read instanceof WideChildren) this.#longReads.list({ ...request, read });
+    else this.#longReads.begin({ ...request, read });
   }
 
   #longRead(requester: Requester, type: number, reader: Reader, ids: readonly AuthId[]): LongRead {
     switch (type) {
+      case OpCode.getChildren:
+      case OpCode.getChildren2:
+        return new WideChildren(this.#tree, this.#reads, requester, type, reader, ids);
+      case OpCode.setWatches:
+      case OpCode.setWatches2:
+        return new SetWatches(this.#tree, requester, type, reader);
       case OpCode.multiRead:
         return new MultiRead(this.#reads, ids, reader, this.#maxBufferBytes);
       case OpCode.getEphemerals:

@@ -8,11 +8,14 @@
  *       └──more──▶ queue ──slice, one of one read each turn──▶ reply, and what waited behind it
  *
  * Txns are applied between two slices. What such a read tells is then not of one moment, but each
- * part of it was true at some moment between the request and its reply.
+ * part of it was true at some moment between the request and its reply. A list of children is of
+ * one moment (wide-children.ts); such lists are made one after the other, and none is begun while
+ * too many wait for clients that are slow to take them.
  */
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Clock } from "../../protocol/host.ts";
 import { Writer } from "../../protocol/jute.ts";
+import type { Zxid } from "../../protocol/zxid.ts";
 import type { DataTree } from "../tree/data-tree.ts";
 import type { Requester } from "./requester.ts";
 
@@ -23,8 +26,17 @@ export interface LongRead {
   keep(): void;
   /** Valid once `step` returned false; with an error code, what was written is dropped. */
   readonly code: number;
+  /** Of what moment its answer is. Undefined: of the reply's. */
+  readonly zxid?: Zxid;
+  /** What goes before that which the last `step` wrote. */
+  readonly pieces?: readonly Buffer[];
   /** It is over, or nobody waits for it any more. */
   close(): void;
+}
+
+/** A long read that is begun when its turn comes, and not at once. */
+export interface LongList extends LongRead {
+  begin(out: Writer): void;
 }
 
 /** A request for one. */
@@ -36,6 +48,10 @@ export interface LongRequest {
   readonly arrivedMs: number;
 }
 
+interface ListRequest extends LongRequest {
+  readonly read: LongList;
+}
+
 /** One that is under way. */
 interface Running extends LongRequest {
   readonly out: Writer;
@@ -43,6 +59,12 @@ interface Running extends LongRequest {
 
 /** Between two slices. */
 const PAUSE_MS = 1;
+/** Lists that were made and not taken may add up to this when the next one is begun. */
+const UNTAKEN_MAX_BYTES = 128 * 1024 * 1024;
+/** While they do. */
+const UNTAKEN_PAUSE_MS = 20;
+const NO_PIECES: readonly Buffer[] = [];
+const NO_BYTES = Buffer.alloc(0);
 
 const INITIAL_OUT_BYTES = 1024;
 /** What a large answer may leave allocated. */
@@ -54,6 +76,12 @@ export class LongReads {
   readonly #answered: (request: LongRequest) => void;
   /** Invariant: at most one for each connection. The first is the next to go on. */
   readonly #queue: Running[] = [];
+  /** Lists whose turn has not come. */
+  readonly #lists: ListRequest[] = [];
+  /** The one that is being made. Invariant: it is in #queue. */
+  #list: LongRequest | undefined;
+  /** Who may not have taken theirs. */
+  readonly #takers = new Set<Requester>();
   /** Where the next answer begins. */
   #out = new Writer(INITIAL_OUT_BYTES);
   /** A turn of ours is due. */
@@ -81,26 +109,69 @@ export class LongReads {
     this.#arm();
   }
 
+  /** The same for a list. */
+  list(request: ListRequest): void {
+    request.requester.longReadBegins();
+    this.#lists.push(request);
+    this.#arm();
+  }
+
   readonly #turn = (): void => {
     this.#isArmed = false;
+    this.#beginList();
     const running = this.#queue.shift();
-    if (running === undefined) return;
-    const { requester, read, out } = running;
-    if (requester.isOpen && read.step(out)) {
-      this.#queue.push(running);
-    } else {
-      if (requester.isOpen) this.#reply(running, out);
-      else read.close();
-      // Requests that waited are taken up in here, and may begin another one.
-      requester.longReadEnds();
-    }
+    if (running !== undefined) this.#step(running);
     this.#arm();
   };
 
+  #step(running: Running): void {
+    const { requester, xid, read, out } = running;
+    if (requester.isOpen && read.step(out)) {
+      this.#queue.push(running);
+      return;
+    }
+    const zxid = read.zxid ?? this.#tree.lastZxid;
+    read.close();
+    if (running === this.#list) {
+      this.#list = undefined;
+      this.#takers.add(requester);
+    }
+    if (requester.isOpen) this.#answered(running);
+    // Requests that waited are taken up in here, and may begin another one.
+    requester.longReadEnds(xid, zxid, read.code, read.pieces ?? NO_PIECES, out.written());
+  }
+
+  #beginList(): void {
+    if (this.#list !== undefined || this.#untakenBytes() > UNTAKEN_MAX_BYTES) return;
+    for (let next = this.#lists.shift(); next !== undefined; next = this.#lists.shift()) {
+      if (!next.requester.isOpen) {
+        next.requester.longReadEnds(next.xid, 0, 0, NO_PIECES, NO_BYTES);
+        continue;
+      }
+      const running = { ...next, out: new Writer(INITIAL_OUT_BYTES) };
+      next.read.begin(running.out);
+      this.#list = running;
+      this.#queue.push(running);
+      return;
+    }
+  }
+
+  #untakenBytes(): number {
+    let bytes = 0;
+    for (const requester of this.#takers) {
+      const unsent = requester.isOpen ? requester.unsentBytes : 0;
+      if (unsent === 0) this.#takers.delete(requester);
+      bytes += unsent;
+    }
+    return bytes;
+  }
+
   #arm(): void {
-    if (this.#isArmed || this.#queue.length === 0) return;
+    const isIdle = this.#queue.length === 0;
+    if (this.#isArmed || (isIdle && this.#lists.length === 0)) return;
     this.#isArmed = true;
-    this.#clock.after(PAUSE_MS, this.#turn);
+    const mustWait = isIdle && this.#takers.size > 0;
+    this.#clock.after(mustWait ? UNTAKEN_PAUSE_MS : PAUSE_MS, this.#turn);
   }
 
   #reply(request: LongRequest, out: Writer): void {

@@ -18,6 +18,7 @@ import { keyHighWord, keyLowWord, wordsHex, type Zxid, zxidHex } from "../../pro
 import type { Session, Sessions } from "../session/sessions.ts";
 import type { DataTree, Slot } from "../tree/data-tree.ts";
 import { Answers, isAnswered } from "./answers.ts";
+import { Held } from "./held.ts";
 import { type InFlight, InFlightRing } from "./in-flight.ts";
 import { type LargeRequestOptions, LargeRequests } from "./large-requests.ts";
 import { Prep, type PrepOptions, type TxnSink } from "./prep.ts";
@@ -59,6 +60,10 @@ const EXPIRING_BYTES_MAX = 4 * 1024;
 /** What the end of a session without ephemerals is taken for. */
 const SESSION_BYTES = 64;
 
+/** Watches that are forgotten at once, and the pause until the next: a millisecond or two each. */
+const WATCHES_SLICE = 1000;
+const WATCHES_PAUSE_MS = 1;
+
 /** Where a txn's header, of 32 bytes, has its type. */
 const TXN_TYPE_AT = 28;
 
@@ -77,7 +82,7 @@ export class Pipeline {
   readonly #replies: Replies;
   readonly #inFlight = new InFlightRing();
   /** Those who are not read from until less is in flight. */
-  readonly #held = new Set<Requester>();
+  readonly #held = new Held();
   /** For requests that waited; the others bring the reader that found them. */
   readonly #reader: Reader;
   /** Who is being given what waited. */
@@ -195,8 +200,8 @@ export class Pipeline {
   }
 
   connectionClosed(requester: Requester): void {
-    this.#tree.watches.removeWatcher(requester);
-    this.#held.delete(requester);
+    this.#removeWatches(requester);
+    this.#held.forget(requester);
   }
 
   /** Whether a connection may be told of changes to znodes with this access list. */
@@ -289,7 +294,7 @@ export class Pipeline {
     }
     this.#answerSyncs();
     const isStopping = this.#stopped !== undefined;
-    if (this.#held.size > 0 && !isStopping && !this.#isBusy()) this.#release();
+    if (!isStopping && !this.#isBusy()) this.#held.release();
     this.onSettled?.();
     if (this.#inFlight.length === 0) this.#stopped?.();
   }
@@ -333,6 +338,12 @@ export class Pipeline {
     return this.#enqueue(OpCode.closeSession, xid, zxid, session, requester);
   }
 
+  /** Hundreds of thousands go in slices; a connection that is gone is told of nothing. */
+  #removeWatches(requester: Requester): void {
+    if (!this.#tree.watches.removeWatcher(requester, WATCHES_SLICE)) return;
+    this.#clock.after(WATCHES_PAUSE_MS, () => this.#removeWatches(requester));
+  }
+
   /** Answered when all that was sent into the pipeline before it has been applied. */
   #sync(requester: Requester, session: Session<Requester>, xid: number, reader: Reader): void {
     let path: string | null = null;
@@ -373,10 +384,7 @@ export class Pipeline {
       this.#flushScheduled = true;
       this.#clock.endOfTurn(this.#flush);
     }
-    if (requester !== undefined && this.#isBusy()) {
-      this.#held.add(requester);
-      requester.hold(true);
-    }
+    if (requester !== undefined && this.#isBusy()) this.#held.hold(requester);
     return entry;
   }
 
@@ -387,12 +395,6 @@ export class Pipeline {
 
   #isBusy(): boolean {
     return this.#inFlight.length > this.#options.globalOutstandingLimit || this.#log.isFull;
-  }
-
-  #release(): void {
-    const held = [...this.#held];
-    this.#held.clear();
-    for (const requester of held) requester.hold(false);
   }
 
   /** Syncs at the head of the ring: all that was before them has been applied. */

@@ -7,10 +7,8 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import { writeWhoAmIResponse } from "../../protocol/inquiries.ts";
 import { JuteError, type Reader, type Writer } from "../../protocol/jute.ts";
 import { AddWatchMode, OpCode, Perm, WatcherType } from "../../protocol/opcodes.ts";
-import { readSetWatches, readSetWatches2 } from "../../protocol/proto.ts";
 import type { AclHandle } from "../tree/acl-cache.ts";
 import type { DataTree } from "../tree/data-tree.ts";
-import { restoreWatches } from "../tree/restore-watches.ts";
 import { maskDigests, permits, READ_OR_ADMIN } from "./access.ts";
 import type { AuthId, Requester } from "./requester.ts";
 
@@ -26,6 +24,17 @@ export class Reads {
   /** Whether somebody with these ids may do any of `wanted` to znodes with this access list. */
   permits(ids: readonly AuthId[], acl: AclHandle, wanted: number): boolean {
     return this.#skipAcl || permits(this.#tree.acls.get(acl), ids, wanted);
+  }
+
+  /** Whether a request names a znode with more than so many children; the reader stays. */
+  hasMoreChildren(than: number, reader: Reader): boolean {
+    const { offset, end, bytes } = reader;
+    if (end - offset < 4) return false;
+    const start = offset + 4;
+    const length = bytes.readInt32BE(offset);
+    if (length < 0 || length > end - start) return false;
+    const slot = this.#tree.find(bytes, start, start + length);
+    return slot !== 0 && this.#tree.childCount(slot) > than;
   }
 
   /**
@@ -53,10 +62,6 @@ export class Reads {
         return this.#getChildren(type, requester, ids, reader, out);
       case OpCode.getACL:
         return this.#getACL(ids, reader, out);
-      case OpCode.setWatches:
-        return restored(restoreWatches(this.#tree, requester, readSetWatches(reader)));
-      case OpCode.setWatches2:
-        return restored(restoreWatches(this.#tree, requester, readSetWatches2(reader)));
       case OpCode.removeWatches:
       case OpCode.checkWatches:
         return this.#findWatches(type, requester, reader);
@@ -214,8 +219,4 @@ function whoAmI(ids: readonly AuthId[], out: Writer): number {
 
 function text(reader: Reader, start: number, end: number): string {
   return reader.bytes.toString("utf8", start, end);
-}
-
-function restored(done: boolean): number {
-  return done ? 0 : ErrorCode.MarshallingError;
 }

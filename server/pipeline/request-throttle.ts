@@ -13,6 +13,7 @@ import { assert } from "../../protocol/assert.ts";
 import type { Clock } from "../../protocol/host.ts";
 import { MAX_BUFFER_DEFAULT, Reader } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
+import { Held } from "./held.ts";
 import type { LargeRequests } from "./large-requests.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { AuthId, Requester } from "./requester.ts";
@@ -51,7 +52,7 @@ export class RequestThrottle {
   /** Invariant: 0 <= #head <= #queue.length; what is before it has gone on. */
   #head = 0;
   /** Those who are not read from until the queue is shorter. */
-  readonly #held = new Set<Requester>();
+  readonly #held = new Held();
   /** A request of theirs was dropped: nothing behind it may be executed. */
   readonly #invalid = new WeakSet<Requester>();
   #draining = false;
@@ -83,9 +84,7 @@ export class RequestThrottle {
     requester.throttled++;
     const { authIds: ids } = requester;
     this.#queue.push({ requester, xid, type, frame, ids, arrivedMs: this.#clock.nowMs() });
-    if (this.#length <= this.#options.globalOutstandingLimit) return;
-    this.#held.add(requester);
-    requester.hold(true);
+    if (this.#length > this.#options.globalOutstandingLimit) this.#held.hold(requester);
   }
 
   get #length(): number {
@@ -119,7 +118,7 @@ export class RequestThrottle {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
-    if (this.#length <= this.#options.globalOutstandingLimit) this.#release();
+    if (this.#length <= this.#options.globalOutstandingLimit) this.#held.release();
   }
 
   #pass({ requester, xid, type, frame, ids }: Waiting, waitedMs: number): void {
@@ -141,12 +140,6 @@ export class RequestThrottle {
     }
     const reader = this.#reader.reset(frame, HEADER_BYTES);
     this.#pipeline.request(requester, xid, type, reader, 0, ids);
-  }
-
-  #release(): void {
-    const held = [...this.#held];
-    this.#held.clear();
-    for (const requester of held) requester.hold(false);
   }
 }
 

@@ -30,6 +30,8 @@ export interface Requester extends SessionHolder, Watcher {
   readonly isOpen: boolean;
   /** Between `longReadBegins` and `longReadEnds`. */
   readonly hasLongRead: boolean;
+  /** Bytes of replies and events that it has not taken. */
+  readonly unsentBytes: number;
   /** Its requests that wait until fewer are in work. */
   throttled: number;
   /** Reads that wait for a write of their session. */
@@ -53,7 +55,16 @@ export interface Requester extends SessionHolder, Watcher {
   hold(held: boolean): void;
   /** A read of its takes several turns: nothing behind that is taken up before it is answered. */
   longReadBegins(): void;
-  longReadEnds(): void;
+  /** From here on everything is sent behind the answer to that read. */
+  holdBack(): void;
+  /** The read is answered: with an error code, or with `pieces` and then `rest` for a body. */
+  longReadEnds(
+    xid: number,
+    zxid: Zxid,
+    code: number,
+    pieces: readonly Buffer[],
+    rest: Buffer,
+  ): void;
   /** Takes nothing behind the request at hand, whose answer will be the last. */
   readNoFurther(): void;
   /** Closes after the replies so far have left; what still arrives is not read. */

@@ -13,6 +13,7 @@ import { wordsHex, type Zxid } from "../../protocol/zxid.ts";
 import { AclCache, type AclHandle, OPEN_HANDLE } from "./acl-cache.ts";
 import { type ApplyMode, type ApplyObserver, TxnApplier } from "./apply.ts";
 import { lastSlash } from "./bytes.ts";
+import { ChildListing } from "./child-listing.ts";
 import { crc32 } from "./crc32.ts";
 import { isSystemPath } from "./digest.ts";
 import { DigestLog } from "./digest-log.ts";
@@ -63,6 +64,7 @@ export class DataTree extends ZnodeStore {
   readonly #applier: TxnApplier;
   readonly #walks = new Set<TreeWalk>();
   readonly #counts = new Set<SubtreeCount>();
+  readonly #listings = new Set<ChildListing>();
   /** While a snapshot is loaded. */
   #loader: TreeLoader | undefined;
   /** /zookeeper, below which nothing counts for the digest. */
@@ -144,6 +146,18 @@ export class DataTree extends ZnodeStore {
   /** For the count itself: it is over. */
   endCount(count: SubtreeCount): void {
     this.#counts.delete(count);
+  }
+
+  /** Starts to list a znode's children as they are now. */
+  listChildren(slot: Slot): ChildListing {
+    const listing = new ChildListing(this, slot);
+    this.#listings.add(listing);
+    return listing;
+  }
+
+  /** For the listing itself: it is over. */
+  endListing(listing: ChildListing): void {
+    this.#listings.delete(listing);
   }
 
   // ustring path, buffer data, long acl, StatPersisted
@@ -332,6 +346,7 @@ export class DataTree extends ZnodeStore {
     assert(slot !== this.root, "the root is never deleted");
     for (const walk of this.#walks) walk.leave(slot);
     for (const count of this.#counts) count.leave(slot);
+    for (const listing of this.#listings) listing.leave(slot);
     const kind = this.kind(slot);
     if (kind === "ephemeral") this.ephemerals.remove(this.#ownerKey(slot), slot);
     else if (kind === "container") this.containers.delete(slot);

@@ -63,10 +63,14 @@ export class WatchTable {
     return true;
   }
 
-  removeWatcher(watcher: Watcher): void {
+  /** Takes away up to `max` watches of a connection. True: there are more. */
+  removeWatcher(watcher: Watcher, max: number): boolean {
+    let left = max;
     for (const watched of this.#byWatcher.get(watcher) ?? []) {
+      if (left-- === 0) return true;
       this.#setModes(watched, watcher, watched.watchers.get(watcher) ?? 0, 0);
     }
+    return false;
   }
 
   /**

@@ -79,10 +79,9 @@ export class Watches {
     );
   }
 
-  /** The connection is gone, and its watches with it. */
-  removeWatcher(watcher: Watcher): void {
-    this.data.removeWatcher(watcher);
-    this.child.removeWatcher(watcher);
+  /** The connection is gone, and up to `max` watches with it. True: there are more. */
+  removeWatcher(watcher: Watcher, max: number = Number.POSITIVE_INFINITY): boolean {
+    return this.data.removeWatcher(watcher, max) || this.child.removeWatcher(watcher, max);
   }
 
   /** A znode was created: who watches its data, then who watches its parent's child list. */

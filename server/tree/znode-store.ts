@@ -261,11 +261,16 @@ export class ZnodeStore {
   writeChildren(slot: Slot, writer: Writer): void {
     writer.int(this.childCount(slot));
     for (let child = this.firstChild(slot); child !== 0; child = this.nextSibling(child)) {
-      const length = this.#records.int(child, Field.nameLength);
-      writer.int(length);
-      const at = writer.reserve(length);
-      this.#copyName(child, writer.bytes, at);
+      this.writeName(child, writer);
     }
+  }
+
+  // ustring name
+  writeName(slot: Slot, writer: Writer): void {
+    const length = this.#records.int(slot, Field.nameLength);
+    writer.int(length);
+    const at = writer.reserve(length);
+    this.#copyName(slot, writer.bytes, at);
   }
 
   /** The next znode in pre-order, 0 after the last. */

@@ -1,8 +1,14 @@
 import { expect, test } from "vitest";
-import { Reader } from "../../../protocol/jute.ts";
+import { Reader, Writer } from "../../../protocol/jute.ts";
 import { EventType, OpCode, WatcherType } from "../../../protocol/opcodes.ts";
+import {
+  type SetWatches,
+  type SetWatches2,
+  writeSetWatches,
+  writeSetWatches2,
+} from "../../../protocol/proto.ts";
+import { SetWatches as SetWatchesRead } from "../../../server/pipeline/set-watches.ts";
 import { DataTree } from "../../../server/tree/data-tree.ts";
-import { restoreWatches } from "../../../server/tree/restore-watches.ts";
 import type { Watcher } from "../../../server/tree/watches.ts";
 import { TreeDriver } from "./tree-driver.ts";
 
@@ -321,7 +327,7 @@ test("setWatches tells what was missed, in the order of its lists, and registers
   driver.setData("/p", "1");
   driver.delete("/p/c");
   expect(
-    restoreWatches(tree, one, {
+    setWatches(tree, one, {
       relativeZxid: seen,
       dataWatches: ["/p", "/quiet", "/gone"],
       existWatches: ["/p", "/gone"],
@@ -350,7 +356,7 @@ test("setWatches compares data by mzxid and child lists by pzxid, which deletes 
   const seen = driver.zxid;
   driver.setData("/data-only", "1");
   driver.delete("/p/c");
-  restoreWatches(tree, one, {
+  setWatches(tree, one, {
     relativeZxid: seen,
     dataWatches: ["/p"],
     existWatches: [],
@@ -367,7 +373,7 @@ test("setWatches asks no access list, and a deleted and re-created znode has cha
   driver.delete("/p/c");
   driver.create("/p/c");
   one.refused.add(tree.acl(tree.findText("/p/c")));
-  restoreWatches(tree, one, {
+  setWatches(tree, one, {
     relativeZxid: seen,
     dataWatches: ["/p/c"],
     existWatches: [],
@@ -379,7 +385,7 @@ test("setWatches asks no access list, and a deleted and re-created znode has cha
 // server-semantics 6.5/persistent, 6.5/persistentRecursive
 test("setWatches2 registers persistent and recursive watches without an event", () => {
   const { driver, tree, one } = scene();
-  restoreWatches(tree, one, {
+  setWatches(tree, one, {
     relativeZxid: 0,
     dataWatches: [],
     existWatches: [],
@@ -398,12 +404,12 @@ test("setWatches2 registers persistent and recursive watches without an event", 
 test("setWatches with a null list does nothing", () => {
   const { tree, one } = scene();
   const lists = { relativeZxid: 0, dataWatches: ["/p"], existWatches: [], childWatches: ["/p"] };
-  expect(restoreWatches(tree, one, { ...lists, childWatches: null })).toBe(false);
-  expect(restoreWatches(tree, one, { ...lists, existWatches: null })).toBe(false);
-  expect(restoreWatches(tree, one, { ...lists, dataWatches: null })).toBe(false);
+  expect(setWatches(tree, one, { ...lists, childWatches: null })).toBe(false);
+  expect(setWatches(tree, one, { ...lists, existWatches: null })).toBe(false);
+  expect(setWatches(tree, one, { ...lists, dataWatches: null })).toBe(false);
   const two = { ...lists, persistentWatches: [], persistentRecursiveWatches: [] };
-  expect(restoreWatches(tree, one, { ...two, persistentWatches: null })).toBe(false);
-  expect(restoreWatches(tree, one, { ...two, persistentRecursiveWatches: null })).toBe(false);
+  expect(setWatches(tree, one, { ...two, persistentWatches: null })).toBe(false);
+  expect(setWatches(tree, one, { ...two, persistentRecursiveWatches: null })).toBe(false);
   expect(one.take()).toEqual([]);
   expect(tree.watches.idle).toBe(true);
 });
@@ -423,3 +429,15 @@ test("an event is written once for all of its watchers", () => {
   expect(frames[1]).toBe(frames[0]);
   expect(frames[2]).toBe(frames[0]);
 });
+
+/** As the server does it with the bytes of a request. False: MarshallingError. */
+function setWatches(tree: DataTree, watcher: Watcher, request: SetWatches | SetWatches2): boolean {
+  const writer = new Writer();
+  const isSecond = "persistentWatches" in request;
+  if (isSecond) writeSetWatches2(writer, request);
+  else writeSetWatches(writer, request);
+  const type = isSecond ? OpCode.setWatches2 : OpCode.setWatches;
+  const read = new SetWatchesRead(tree, watcher, type, new Reader().reset(writer.written()));
+  while (read.step());
+  return read.code === 0;
+}
