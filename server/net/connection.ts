@@ -13,7 +13,7 @@ import type { HostError, Link, LinkHandlers } from "../../protocol/host.ts";
 import { JuteError, Reader, type Writer } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import { sessionHex, type Zxid } from "../../protocol/zxid.ts";
-import type { AuthId, EndDetails, Requester } from "../pipeline/requester.ts";
+import type { AuthId, EndDetails, LongAnswer, Requester } from "../pipeline/requester.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { Expiring } from "../session/expiry.ts";
 import type { Session } from "../session/sessions.ts";
@@ -242,16 +242,10 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#outbox.beginLongReply();
   }
 
-  longReadEnds(
-    xid: number,
-    zxid: Zxid,
-    code: number,
-    pieces: readonly Buffer[],
-    rest: Buffer,
-  ): void {
+  longReadEnds(answer: LongAnswer): void {
     const { pipeline } = this.#context;
     if (this.isOpen) {
-      pipeline.stats.countResponse(this.#outbox.endLongReply(xid, zxid, code, pieces, rest));
+      pipeline.stats.countResponse(this.#outbox.endLongReply(answer));
       this.#countSent();
     }
     this.hasLongRead = false;

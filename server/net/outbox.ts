@@ -8,6 +8,7 @@
 import type { Link } from "../../protocol/host.ts";
 import { Writer } from "../../protocol/jute.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
+import type { LongAnswer } from "../pipeline/requester.ts";
 
 const INITIAL_BYTES = 1024;
 /** A buffer larger than this is given up once it has been sent. */
@@ -76,14 +77,8 @@ export class Outbox {
     this.out = new Writer(INITIAL_BYTES);
   }
 
-  /** The long answer: `pieces`, then `rest`. Returns its length in bytes. */
-  endLongReply(
-    xid: number,
-    zxid: Zxid,
-    code: number,
-    pieces: readonly Buffer[],
-    rest: Buffer,
-  ): number {
+  /** Puts the long answer in its place and returns its length in bytes. */
+  endLongReply({ xid, zxid, code, pieces, rest }: LongAnswer): number {
     const behind = this.#front === undefined ? undefined : this.out;
     this.out = this.#front ?? this.out;
     this.#front = undefined;

@@ -64,7 +64,8 @@ const UNTAKEN_MAX_BYTES = 128 * 1024 * 1024;
 /** While they do. */
 const UNTAKEN_PAUSE_MS = 20;
 const NO_PIECES: readonly Buffer[] = [];
-const NO_BYTES = Buffer.alloc(0);
+/** To a connection that is gone. */
+const NO_ANSWER = { xid: 0, zxid: 0, code: 0, pieces: NO_PIECES, rest: Buffer.alloc(0) };
 
 const INITIAL_OUT_BYTES = 1024;
 /** What a large answer may leave allocated. */
@@ -138,14 +139,15 @@ export class LongReads {
     }
     if (requester.isOpen) this.#answered(running);
     // Requests that waited are taken up in here, and may begin another one.
-    requester.longReadEnds(xid, zxid, read.code, read.pieces ?? NO_PIECES, out.written());
+    const { code, pieces = NO_PIECES } = read;
+    requester.longReadEnds({ xid, zxid, code, pieces, rest: out.written() });
   }
 
   #beginList(): void {
     if (this.#list !== undefined || this.#untakenBytes() > UNTAKEN_MAX_BYTES) return;
     for (let next = this.#lists.shift(); next !== undefined; next = this.#lists.shift()) {
       if (!next.requester.isOpen) {
-        next.requester.longReadEnds(next.xid, 0, 0, NO_PIECES, NO_BYTES);
+        next.requester.longReadEnds(NO_ANSWER);
         continue;
       }
       const running = { ...next, out: new Writer(INITIAL_OUT_BYTES) };

@@ -16,6 +16,15 @@ export interface AuthId {
 /** What there is to say of a connection's end besides its reason, for the log. */
 export type EndDetails = Readonly<Record<string, string | number | undefined>>;
 
+/** The reply to a read that took several turns: its body, if `code` is 0, is `pieces`, then `rest`. */
+export interface LongAnswer {
+  readonly xid: number;
+  readonly zxid: Zxid;
+  readonly code: number;
+  readonly pieces: readonly Buffer[];
+  readonly rest: Buffer;
+}
+
 /** A client's connection as the pipeline knows it: where a request came from and its reply goes. */
 export interface Requester extends SessionHolder, Watcher {
   /** Where it comes from. */
@@ -57,14 +66,7 @@ export interface Requester extends SessionHolder, Watcher {
   longReadBegins(): void;
   /** From here on everything is sent behind the answer to that read. */
   holdBack(): void;
-  /** The read is answered: with an error code, or with `pieces` and then `rest` for a body. */
-  longReadEnds(
-    xid: number,
-    zxid: Zxid,
-    code: number,
-    pieces: readonly Buffer[],
-    rest: Buffer,
-  ): void;
+  longReadEnds(answer: LongAnswer): void;
   /** Takes nothing behind the request at hand, whose answer will be the last. */
   readNoFurther(): void;
   /** Closes after the replies so far have left; what still arrives is not read. */
