@@ -398,6 +398,16 @@ test("keys that tune what is not here are listed in one warning, and so are thos
   ]);
 });
 
+// operations 2.4/flushDelay maxWriteQueuePollTime maxBatchSize
+// operations 2.4/maxResponseCacheSize maxGetChildrenResponseCacheSize
+test("how writes are batched and replies cached is not for a file to say, and that is told", () => {
+  const keys = ["flushDelay", "maxWriteQueuePollTime", "maxBatchSize", "maxResponseCacheSize"];
+  keys.push("maxGetChildrenResponseCacheSize");
+  expect(problems(keys.map((key) => `${key}=5`).join("\n"))).toEqual([
+    `zoo.cfg:3:1: warning: of no use to quorate and ignored: ${keys.join(", ")}`,
+  ]);
+});
+
 // operations 2.9/electionAlg=1, 2.3/electionAlg, 2.4/electionAlg ≠ 3, 2.4/ssl.context.supplier.class, 2.4/oraclePath
 // operations 2.4/SASL/Kerberos demanded while no provider is built in
 // operations 2.4/emulate353TTLNodes, 2.3/audit.enable, 2.3/client.portUnification

@@ -56,6 +56,7 @@ export function aclSuite(peer: Peer): void {
     });
 
     // server-semantics 7.1/world auth super unknown, 7.1/x509 sasl, 7.1, client-protocol 9/-115 AUTHFAILED
+    // operations 7.1/Built-in schemes
     test("that prove nothing are refused, and the connection ends", async () => {
       for (const [scheme, auth] of [
         ["world", "anyone"],
@@ -255,7 +256,7 @@ export function aclSuite(peer: Peer): void {
       stranger.drop();
     });
 
-    // server-semantics 7.3/digest, Trap 23
+    // server-semantics 7.3/digest, Trap 23; operations 7.1/Weakness
     test("shows the hashes of digests to administrators only", async () => {
       const path = freshPath();
       const owner = await openAs("u:p");

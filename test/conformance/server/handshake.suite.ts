@@ -64,7 +64,7 @@ export function handshakeSuite(peer: Peer): void {
       }
     });
 
-    // client-protocol 3.6, 3.7/1, 3.7/2
+    // client-protocol 3.6, 3.7/1, 3.7/2; operations 7.7, 7.7/Any Apache server in the ensemble or unknown
     test("gives ids of server 1 that ascend, with the password that follows from the id", async () => {
       const [one, two] = [await RawClient.open(port()), await RawClient.open(port())];
       const { sessionHigh = 0, sessionLow = 0, password } = one.response ?? {};
@@ -128,6 +128,7 @@ export function handshakeSuite(peer: Peer): void {
     });
 
     // client-protocol Trap 2, 3.4/7b; server-semantics 12/invalid session at handshake
+    // operations 7.7/Wrong password answer
     test("is refused with zeros where the password is wrong or nobody knows it", async () => {
       const client = await RawClient.open(port());
       const wrong = Buffer.alloc(16, 7);
@@ -198,6 +199,7 @@ export function handshakeSuite(peer: Peer): void {
 
   describe("frames", () => {
     // client-protocol 3.1/anything else, 2/request frame, Trap 17; server-semantics 10/jute.maxbuffer, 12/bad length
+    // operations 7.6/Frame size
     test("longer than the limit, or of negative length, end the connection", async () => {
       for (const length of [0xfffff + 1, -1]) {
         const client = await RawClient.open(port());

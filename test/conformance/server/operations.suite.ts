@@ -30,7 +30,7 @@ export function operationsSuite(peer: Peer): void {
   });
 
   describe("paths", () => {
-    // operations Trap 31; server-semantics 1.1, 1.1/create family, Trap 7; client-protocol 9/-8 BADARGUMENTS
+    // operations 7.9/8, Trap 31; server-semantics 1.1, 1.1/create family, Trap 7; client-protocol 9/-8 BADARGUMENTS
     test("of a create are looked at after the parent", async () => {
       const base = freshPath();
       const client = await RawClient.open(port());

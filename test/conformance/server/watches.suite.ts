@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { OpCode, WatcherType } from "../../../protocol/opcodes.ts";
+import { writeSetWatches } from "../../../protocol/proto.ts";
 import { RawClient } from "../../tools/raw-client.ts";
 import { freshPath, type Peer } from "./peer.ts";
 
@@ -185,6 +186,32 @@ export function watchesSuite(peer: Peer): void {
       ]);
       client.drop();
       fresh.drop();
+    });
+
+    // client-protocol 8.4/go-zookeeper, 4/-8
+    test("in several frames, under the xids of ordinary requests, restores each frame's list", async () => {
+      const path = freshPath();
+      const names = ["one", "two", "three"];
+      const old = await RawClient.open(port());
+      for (const name of names) await old.create(`${path}-${name}`);
+      const { zxid } = await old.ping();
+      await old.set(`${path}-two`, null);
+      const next = await RawClient.open(port(), { ...old.response });
+      expect((await next.auth("digest", "u:p", 41)).xid).toBe(41);
+      for (const name of names) {
+        const dataWatches = [`${path}-${name}`];
+        const restored = await next.call(OpCode.setWatches, (writer) =>
+          writeSetWatches(writer, { ...NONE, relativeZxid: zxid, dataWatches }),
+        );
+        expect(restored.err).toBe(0);
+      }
+      expect(next.events).toEqual([{ type: DATA_CHANGED, path: `${path}-two`, zxid: -1 }]);
+      for (const name of names) await next.set(`${path}-${name}`, null);
+      expect(next.events.slice(1)).toMatchObject([
+        { type: DATA_CHANGED, path: `${path}-one` },
+        { type: DATA_CHANGED, path: `${path}-three` },
+      ]);
+      next.drop();
     });
 
     // server-semantics 6.5/persistent, 6.5/persistentRecursive, client-protocol 6/105 setWatches2

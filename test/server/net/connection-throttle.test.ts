@@ -66,7 +66,7 @@ test("while the bucket is empty a growing part is dropped by chance, and fewer w
   expect(later.at(-1)).toBe(10);
 });
 
-// client-protocol 3.4/3
+// client-protocol 3.4/3; operations 7.9/13
 test("a client beyond the tokens is closed without an answer, and let in later", () => {
   const room = new ServerRoom({ connectionTokens: 2, connectionTokenFillMs: 1000 });
   expect(room.open().response?.timeoutMs).toBeGreaterThan(0);

@@ -60,7 +60,7 @@ test("no more requests are in work than allowed, and all are answered in order",
   }
 });
 
-// server-semantics 10/zookeeper.throttled_op_wait_time
+// server-semantics 10/zookeeper.throttled_op_wait_time; client-protocol 9/-127 THROTTLEDOP (3.7+)
 test("a request that waited too long is refused in its place, but for pings and the close", () => {
   const room = new ServerRoom({ requestThrottleMax: 1, throttledOpWaitMs: 100 });
   const peer = room.open();
