@@ -58,6 +58,29 @@ export function operationsSuite(peer: Peer): void {
       client.drop();
     });
 
+    // operations 7.9/31
+    test("may be named as JavaScript names what every object has", async () => {
+      const base = freshPath();
+      const names = ["__proto__", "constructor", "hasOwnProperty", "prototype", "toString"];
+      const client = await RawClient.open(port());
+      await client.create(base);
+      for (const name of names) {
+        const path = `${base}/${name}`;
+        expect((await client.exists(path, true)).err, name).toBe(-101);
+        expect((await client.delete(path)).err, name).toBe(-101);
+        expect((await client.create(path, { data: Buffer.from(name), flags: 1 })).err).toBe(0);
+        expect((await client.create(path)).err).toBe(-110);
+        expect(data(await client.getData(path))).toEqual(Buffer.from(name));
+      }
+      expect(children(await client.getChildren(base))).toEqual(names);
+      expect(client.events.map((event) => event.path)).toEqual(
+        names.map((name) => `${base}/${name}`),
+      );
+      for (const name of names) expect((await client.delete(`${base}/${name}`)).err).toBe(0);
+      expect(children(await client.getChildren(base))).toEqual([]);
+      client.drop();
+    });
+
     // server-semantics 1.1/delete deleteContainer, 1.1/setData setACL check, 1.1/exists
     test("of other operations are looked at as far as they look", async () => {
       const client = await RawClient.open(port());
