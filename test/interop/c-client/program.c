@@ -317,6 +317,14 @@ static void expiry(zhandle_t *zk) {
   close_session(&silent);
 }
 
+static void membership(zhandle_t *zk) {
+  part("membership");
+  sent(zoo_agetconfig(zk, 0, on_data, "get the configuration"));
+  settle();
+  sent(zoo_areconfig(zk, NULL, NULL, "server.1=127.0.0.1:1:2;3", -1, on_data, "reconfig"));
+  settle();
+}
+
 int main(int count, char **arguments) {
   if (count != 3) return 2;
   address = arguments[1];
@@ -331,6 +339,7 @@ int main(int count, char **arguments) {
   multi(mine.handle);
   watches(mine.handle);
   closing(mine.handle);
+  membership(mine.handle);
   restart(&mine);
   missed_events(mine.handle);
   takeover(mine.handle);

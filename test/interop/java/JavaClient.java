@@ -52,6 +52,7 @@ public final class JavaClient {
     inquiries(zk);
     accessControl(zk);
     chroot(zk);
+    membership(mine);
     restart(mine);
     missedEvents(zk);
     takeover(zk);
@@ -331,6 +332,16 @@ public final class JavaClient {
     zk.getChildren("/j/root", false, Say.children("from above"), null);
     Say.settle();
     below.zk.close();
+  }
+
+  private static void membership(Session mine) throws Exception {
+    Say.part("membership");
+    mine.zk.getConfig(false, Say.data("configuration"), null);
+    Say.settle();
+    mine.zk.reconfigure(
+        (String) null, null, "server.1=127.0.0.1:1:2;3", -1, Say.data("reconfig"), null);
+    mine.zk.sync("/", Say.done("still connected"), null);
+    Say.settle();
   }
 
   /** SIGKILL and a new start: the same session, its ephemerals, its watches of every kind. */

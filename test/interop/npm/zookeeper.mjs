@@ -85,6 +85,11 @@ function watch(name) {
   };
 }
 
+function remove(client, ...given) {
+  // oxlint-disable-next-line no-underscore-dangle -- its name, as `delete` is no name
+  client.a_delete_(...given);
+}
+
 async function requests({ client }) {
   await part("requests that are all under way at once");
   client.a_create("/z", "root", constants.ZOO_PERSISTENT, done("create", path));
@@ -104,9 +109,9 @@ async function requests({ client }) {
   client.a_get_children2("/z", false, done("children", children));
   client.a_get_children2("/z/none", false, done("children of none"));
   client.a_sync("/z", done("sync"));
-  client.a_delete_("/z", -1, done("delete a parent"));
-  client.a_delete_("/z/s-0000000000", 5, done("delete another version"));
-  client.a_delete_("/z/s-0000000000", 0, done("delete"));
+  remove(client, "/z", -1, done("delete a parent"));
+  remove(client, "/z/s-0000000000", 5, done("delete another version"));
+  remove(client, "/z/s-0000000000", 0, done("delete"));
   await settle();
 }
 
@@ -129,7 +134,7 @@ async function watches({ client }) {
   client.a_set("/z/w", "2", -1, done("set again", statText));
   client.a_create("/z/w/x", "", constants.ZOO_PERSISTENT, done("create a child", path));
   client.aw_exists("/z/w/x", watch("exists x"), done("exists x", statText));
-  client.a_delete_("/z/w/x", -1, done("delete x"));
+  remove(client, "/z/w/x", -1, done("delete x"));
   await settle();
 }
 
@@ -154,6 +159,14 @@ async function accessControl({ client }) {
   await settle();
   stranger.client.a_get("/z/acl", false, done("with her name", data));
   await close(stranger);
+}
+
+async function membership({ client }) {
+  await part("membership");
+  client.a_getconfig(false, done("configuration", data));
+  client.a_reconfig(null, null, "server.1=127.0.0.1:1:2;3", -1, done("reconfig"));
+  client.a_sync("/", done("still connected"));
+  await settle();
 }
 
 /** SIGKILL and a new start: the same session, its ephemerals, its watches, its auth. */
@@ -219,6 +232,7 @@ await requests(mine);
 await timeToLive(mine);
 await watches(mine);
 await accessControl(mine);
+await membership(mine);
 await restart(mine);
 await takeover(mine);
 await expiry(mine);
