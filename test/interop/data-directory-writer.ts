@@ -36,6 +36,7 @@ const ACLS: readonly (readonly Acl[])[] = [
     { permissions: 5, scheme: "digest", id: "bob:none" },
     { permissions: 1, scheme: "world", id: "anyone" },
   ],
+  [{ permissions: 31, scheme: "ip", id: "10.0.0.0/8" }],
 ];
 
 /** What was left behind. */
@@ -98,6 +99,7 @@ export async function writeAndKill(
   const left = await leaveSession(server, `${root}/left`, LEFT_TIMEOUT_MS);
 
   const shape: TreeShape = { root: `${root}/load`, parents: 20, children: 100, dataBytes: 60 };
+  await setQuota(client, shape.root);
   const heard: HeardOf = new Map();
   await fill(client, shape, heard);
   const loads: RandomLoad[] = [];
@@ -183,6 +185,17 @@ async function writeKinds(
     .check(`${multi}/a`, 1)
     .delete(`${multi}/gone`)
     .commit();
+}
+
+/** The server keeps count of all that comes and goes below `path`. */
+async function setQuota(client: Client, path: string): Promise<void> {
+  let quota = "/zookeeper/quota";
+  for (const name of path.split("/").slice(1)) {
+    quota += `/${name}`;
+    await client.create(quota);
+  }
+  await client.create(`${quota}/zookeeper_limits`, Buffer.from("count=5,bytes=-1"));
+  await client.create(`${quota}/zookeeper_stats`, Buffer.from("count=0,bytes=0"));
 }
 
 /** They are in the log too. */

@@ -29,8 +29,8 @@ type Kind = "Apache ZooKeeper" | "quorate";
 
 /** What each takes and the other does not, but has to keep. */
 const OWN_ACLS: Readonly<Record<Kind, readonly (readonly Acl[])[]>> = {
-  "Apache ZooKeeper": [[{ permissions: 31, scheme: "ip", id: "10.0.0.0/8" }]],
-  quorate: [],
+  "Apache ZooKeeper": [],
+  quorate: [[{ permissions: 31, scheme: "ip", id: "fd00::/8" }]],
 };
 
 const TICK_MS = 500;
@@ -217,7 +217,8 @@ for (const [first, second] of [
   ["Apache ZooKeeper", "quorate"],
   ["quorate", "Apache ZooKeeper"],
 ] as const) {
-  // storage ST-1, ST-2, ST-6, ST-8, ST-10, ST-14, ST-15, ST-16, ST-17, ST-19, ST-22, ST-23, F-5, F-10; client-protocol 3.7
+  // storage ST-1, ST-2, ST-6, ST-8, ST-10, ST-14, ST-15, ST-16, ST-17, ST-19, ST-22, ST-23, F-5, F-8, F-10; client-protocol 3.7
+  // server-semantics 9.1/activation (A), 9.1/update (A)
   test(
     `what ${first} wrote until SIGKILL is the same to both, and ${second} goes on with it`,
     async () => {
