@@ -58,7 +58,7 @@ afterAll(() => {
   rmSync(classes, { recursive: true });
 });
 
-// client-protocol 8.4/Java, 10.3, 10.5/Java removes one of several watchers
+// client-protocol 8.1/addWatch mode 0, 8.1/addWatch mode 1, 8.4/Java, 10.3
 test("the Java client sees the same of both servers", async () => {
   await using servers = await ServerPair.start({
     settings: { extendedTypesEnabled: "true" },

@@ -9,7 +9,7 @@ function scriptOf(name: string): string {
   return fileURLToPath(new URL(`npm/${name}.mjs`, import.meta.url));
 }
 
-// client-protocol Trap 1, 8.4
+// client-protocol 8.4, Trap 1
 test("node-zookeeper-client sees the same of both servers", async () => {
   await using servers = await ServerPair.start();
   const script = scriptOf("node-zookeeper-client");
