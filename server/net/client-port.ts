@@ -223,9 +223,9 @@ export class ClientPort implements ConnectionContext {
 
   report(connection: Connection, reason: string, details: EndDetails): void {
     this.dropped++;
-    const { link, session, address } = connection;
+    const { link, session, remoteAddress } = connection;
     const whose = { port: link.remotePort, session: session?.key, ...details };
-    this.#offences.note(this.clock.nowMs(), address, reason, whose);
+    this.#offences.note(this.clock.nowMs(), remoteAddress, reason, whose);
   }
 
   #accept(link: Link): void {

@@ -40,7 +40,6 @@ const WAITING_PAUSE_BYTES = 1024 * 1024;
 
 /** A four-letter word, or a length. */
 const WORD_BYTES = 4;
-
 const NOTHING_MORE: EndDetails = {};
 
 export class Connection implements LinkHandlers, Requester, Expiring {
@@ -99,10 +98,6 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   get unsentBytes(): number {
     return this.#outbox.unsentBytes;
-  }
-
-  get address(): string {
-    return this.link.remoteAddress;
   }
 
   get authIds(): readonly AuthId[] {

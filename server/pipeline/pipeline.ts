@@ -166,7 +166,7 @@ export class Pipeline {
     session.holder = holder;
     session.timeoutMs = timeoutMs;
     this.#sessions.touch(session, this.#nowMs);
-    before?.cut("its session came back on another connection", { from: holder.address });
+    before?.cut("its session came back on another connection", { from: holder.remoteAddress });
     return session;
   }
 

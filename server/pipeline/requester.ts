@@ -28,7 +28,7 @@ export interface LongAnswer {
 /** A client's connection as the pipeline knows it: where a request came from and its reply goes. */
 export interface Requester extends SessionHolder, Watcher {
   /** Where it comes from. */
-  readonly address: string;
+  readonly remoteAddress: string;
   /** Undefined until the handshake is done. */
   readonly session: Session<Requester> | undefined;
   /** Grows only, at its end. A request takes the ids that were there when it was read. */

@@ -36,6 +36,16 @@ test("more connections from one address than allowed are closed, but for a few w
   });
 });
 
+// server-semantics 10/zookeeper.maxCnxns total; operations 7.6/Total connections
+test("more connections in all than allowed are closed, wherever they come from", async () => {
+  const { port } = await start({ maxCnxns: "3", maxClientCnxns: "100" });
+  await Promise.all([1, 2, 3].map(() => RawClient.open(port)));
+  const fourth = await RawClient.dial(port);
+  await expect(fourth.handshake()).rejects.toThrow("closed");
+  // A probe on the machine itself is heard all the same.
+  expect(await fourLetterWord(port, "ruok")).toBe("imok");
+});
+
 // client-protocol 3.1/a known word that is not enabled; server-semantics 13/zookeeper.4lw.commands.whitelist
 test("a word that is not enabled is answered by saying so", async () => {
   const { port } = await start({ "4lw.commands.whitelist": "srvr" });
@@ -73,8 +83,8 @@ test("a container goes after its last child, one that never had a child stays", 
   await client.create("/busy", container);
   await client.create("/plain");
   for (const parent of ["/used", "/busy", "/plain"]) await client.create(`${parent}/child`);
-  for (const parent of ["/used", "/plain"]) await client.delete(`${parent}/child`);
   await client.exists("/used", true);
+  for (const parent of ["/used", "/plain"]) await client.delete(`${parent}/child`);
   await until("the container is gone", async () => (await client.exists("/used")).err === -101);
   expect(client.events).toMatchObject([{ type: 2, path: "/used" }]);
   for (const path of ["/unused", "/busy", "/plain"]) {
