@@ -14,8 +14,8 @@ const AUTHENTICATED_SCHEMES: ReadonlySet<string> = new Set(["digest", "sasl", "x
 
 /** Entries times ids, above which looking each pair up one after the other takes too long. */
 const SCAN_MAX = 1024;
-/** What the entries that `auth` stands for may add to a list: the txn must fit every peer. */
-const EXPANSION_BYTES_MAX = 0x8_0000;
+/** What the entries that `auth` stands for may add to a txn: it must fit every peer. */
+export const EXPANSION_BYTES_MAX = 0x8_0000;
 /** An entry's perms and the lengths of its two strings. */
 const ENTRY_BYTES = 12;
 
@@ -57,23 +57,35 @@ function permitsInLongList(acl: AccessList, ids: readonly AuthId[], wanted: numb
   });
 }
 
-/** The list as it is stored, or undefined: InvalidACL. */
+/** What is left of `EXPANSION_BYTES_MAX` for the lists of one request, of which a multi has many. */
+export interface ExpansionRoom {
+  bytes: number;
+}
+
+/**
+ * The list as it is stored, or undefined: InvalidACL.
+ *
+ * Differs from ZooKeeper: there a request may grow without bound by what `auth` stands for, and
+ * the txn it becomes is one that no server can read again (ZOOKEEPER-2101).
+ *
+ * @param room Loses what `auth` stood for.
+ */
 export function fixUpAcl(
   acl: readonly ACL[] | null,
   ids: readonly AuthId[],
   digestEnabled: boolean,
+  room: ExpansionRoom,
 ): AccessList | undefined {
   if (acl === null || acl.length === 0) return undefined;
   if (acl === OPEN_ACL) return OPEN_ACL;
   const fixed: AccessEntry[] = [];
-  let expandedBytes = 0;
   for (const { perms, id } of withoutDuplicates(acl)) {
     if (id.scheme === "auth") {
       const own = ids.filter((one) => AUTHENTICATED_SCHEMES.has(one.scheme));
       if (own.length === 0) return undefined;
       for (const one of own) {
-        expandedBytes += ENTRY_BYTES + one.scheme.length + one.id.length;
-        if (expandedBytes > EXPANSION_BYTES_MAX) return undefined;
+        room.bytes -= ENTRY_BYTES + Buffer.byteLength(one.scheme) + Buffer.byteLength(one.id);
+        if (room.bytes < 0) return undefined;
         fixed.push({ perms, id: { scheme: one.scheme, id: one.id }, network: undefined });
       }
       continue;

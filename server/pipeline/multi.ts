@@ -50,3 +50,13 @@ function isRefusedCreate({ type, flags }: Operation): boolean {
       return false;
   }
 }
+
+/**
+ * The type of a multi's part in its txn. The bodies of create2 and create are the same, and Apache
+ * ZooKeeper before 3.8.2 knows only create there: it would leave out the whole multi, in silence.
+ *
+ * Differs from ZooKeeper: from 3.8.2 on a part keeps type create2 in its txn.
+ */
+export function partType(asked: number): number {
+  return asked === OpCode.create2 ? OpCode.create : asked;
+}

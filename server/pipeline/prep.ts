@@ -15,13 +15,14 @@ import { parentPath, pathProblem } from "../../protocol/paths.ts";
 import { readReconfigRequest } from "../../protocol/reconfig.ts";
 import { DIGEST_VERSION } from "../../protocol/txn.ts";
 import { highWord, lowWord, type Zxid } from "../../protocol/zxid.ts";
+import type { AccessList } from "../tree/access-entry.ts";
 import { crc32 } from "../tree/crc32.ts";
 import type { DataTree } from "../tree/data-tree.ts";
 import { CONTAINER_HIGH, kindOf, TTL_HIGH, ttlOf, type ZnodeKind } from "../tree/owner.ts";
 import type { Quotas } from "../tree/quota.ts";
-import { fixUpAcl, permits } from "./access.ts";
+import { EXPANSION_BYTES_MAX, type ExpansionRoom, fixUpAcl, permits } from "./access.ts";
 import { createProblem, isEphemeralFlag, isSequentialFlag, sequenceSuffix } from "./create-kind.ts";
-import { readMulti } from "./multi.ts";
+import { partType, readMulti } from "./multi.ts";
 import { Operation } from "./operation.ts";
 import { type Change, OutstandingChanges, pathBytes } from "./outstanding.ts";
 import type { AuthId } from "./requester.ts";
@@ -83,6 +84,7 @@ export class Prep {
   #sessionHigh = 0;
   #sessionLow = 0;
   #ids: readonly AuthId[] = [];
+  readonly #expansionRoom: ExpansionRoom = { bytes: 0 };
 
   constructor(tree: DataTree, sink: TxnSink, clock: Clock, options: PrepOptions) {
     this.#sink = sink;
@@ -114,6 +116,7 @@ export class Prep {
   ): Zxid {
     const writer = this.#begin(type, sessionHigh, sessionLow, cxid);
     this.#ids = ids;
+    this.#expansionRoom.bytes = EXPANSION_BYTES_MAX;
     const body = writer.length;
     let code: number;
     try {
@@ -265,7 +268,7 @@ export class Prep {
     const asked = operation.path;
     if (asked === null) return ErrorCode.MarshallingError;
     if (!hasPathForm(asked)) return ErrorCode.BadArguments;
-    const acl = fixUpAcl(operation.acl, this.#ids, this.#options.digestAuthEnabled);
+    const acl = this.#fixUpAcl(operation);
     if (acl === undefined) return ErrorCode.InvalidACL;
     const parent = this.#changes.find(parentPath(asked));
     if (parent === undefined) return ErrorCode.NoNode;
@@ -377,7 +380,7 @@ export class Prep {
   #setACL(operation: Operation, frame: Buffer, writer: Writer): number {
     const { path } = operation;
     if (path === null || pathProblem(path) !== undefined) return ErrorCode.BadArguments;
-    const acl = fixUpAcl(operation.acl, this.#ids, this.#options.digestAuthEnabled);
+    const acl = this.#fixUpAcl(operation);
     if (acl === undefined) return ErrorCode.InvalidACL;
     const znode = this.#changes.find(path);
     if (znode === undefined) return ErrorCode.NoNode;
@@ -467,6 +470,10 @@ export class Prep {
     this.#changes.removeEphemeral(znode);
   }
 
+  #fixUpAcl({ acl }: Operation): AccessList | undefined {
+    return fixUpAcl(acl, this.#ids, this.#options.digestAuthEnabled, this.#expansionRoom);
+  }
+
   #permits(znode: Change, perm: number): boolean {
     return this.#options.skipAcl || permits(znode.acl, this.#ids, perm);
   }
@@ -480,16 +487,6 @@ export class Prep {
     const bytes = this.#changes.ephemeralPathBytes(this.#sessionHigh, this.#sessionLow);
     return bytes + pathBytes(path) <= EPHEMERAL_PATH_BYTES_MAX;
   }
-}
-
-/**
- * The type of a multi's part in its txn. The bodies of create2 and create are the same, and Apache
- * ZooKeeper before 3.8.2 knows only create there: it would leave out the whole multi, in silence.
- *
- * Differs from ZooKeeper: from 3.8.2 on a part keeps type create2 in its txn.
- */
-function partType(asked: number): number {
-  return asked === OpCode.create2 ? OpCode.create : asked;
 }
 
 /** What is looked at before a parent is looked for: validity comes only after its checks. */

@@ -3,7 +3,13 @@ import { expect, test } from "vitest";
 import type { ACL } from "../../../protocol/data.ts";
 import { Perm } from "../../../protocol/opcodes.ts";
 import { addressId } from "../../../server/net/auth.ts";
-import { fixUpAcl, maskDigests, permits } from "../../../server/pipeline/access.ts";
+import {
+  EXPANSION_BYTES_MAX,
+  fixUpAcl,
+  maskDigests,
+  permits,
+} from "../../../server/pipeline/access.ts";
+import type { AuthId } from "../../../server/pipeline/requester.ts";
 import { accessEntry } from "../../../server/tree/access-entry.ts";
 
 const USER = { scheme: "digest", id: "u:hash", address: undefined };
@@ -14,6 +20,14 @@ const WORLD = { scheme: "world", id: "anyone" };
 
 function entry(perms: number, scheme: string | null, id: string | null): ACL {
   return { perms, id: { scheme, id } };
+}
+
+function fixUp(
+  acl: readonly ACL[] | null,
+  ids: readonly AuthId[],
+  digestEnabled: boolean,
+): ReturnType<typeof fixUpAcl> {
+  return fixUpAcl(acl, ids, digestEnabled, { bytes: EXPANSION_BYTES_MAX });
 }
 
 function stored(acl: readonly ACL[] | undefined): ACL[] | undefined {
@@ -49,11 +63,11 @@ test("an empty list lets everybody in", () => {
 // server-semantics 7.2/auth : anything, Trap 22
 test("auth becomes every id that was proven, and none is no list at all", () => {
   const asked = [entry(5, "auth", "whoever")];
-  expect(stored(fixUpAcl(asked, [ADDRESS, USER, SUPER, OTHER], true))).toEqual([
+  expect(stored(fixUp(asked, [ADDRESS, USER, SUPER, OTHER], true))).toEqual([
     entry(5, "digest", "u:hash"),
     entry(5, "digest", "v:hash"),
   ]);
-  expect(fixUpAcl(asked, [ADDRESS, SUPER], true)).toBeUndefined();
+  expect(fixUp(asked, [ADDRESS, SUPER], true)).toBeUndefined();
 });
 
 // server-semantics 7.2/x509 : x, 7.2/sasl : x
@@ -73,17 +87,17 @@ test("a list is refused as a whole for one entry that nobody can be", () => {
     entry(31, "sasl", "somebody"),
   ];
   for (const one of refused) {
-    expect(fixUpAcl([one], [USER], true)).toBeUndefined();
-    expect(fixUpAcl([entry(31, "digest", ":b"), one], [USER], true)).toBeUndefined();
+    expect(fixUp([one], [USER], true)).toBeUndefined();
+    expect(fixUp([entry(31, "digest", ":b"), one], [USER], true)).toBeUndefined();
   }
-  expect(fixUpAcl(null, [USER], true)).toBeUndefined();
-  expect(fixUpAcl([], [USER], true)).toBeUndefined();
+  expect(fixUp(null, [USER], true)).toBeUndefined();
+  expect(fixUp([], [USER], true)).toBeUndefined();
 });
 
 // server-semantics 7.2
 test("the same entry twice is one, in the first one's place", () => {
   const list = [entry(1, "digest", "a:b"), entry(2, "world", "anyone"), entry(1, "digest", "a:b")];
-  expect(stored(fixUpAcl(list, [], true))).toEqual(list.slice(0, 2));
+  expect(stored(fixUp(list, [], true))).toEqual(list.slice(0, 2));
 });
 
 // server-semantics Trap 23
@@ -97,7 +111,7 @@ test("no hash is shown to who may not change it", () => {
 // server-semantics 7.2/ip : a or a/n, 7.3/ip; operations 7.4
 test("an entry for a network lets in who comes from there, in either family", () => {
   const letsIn = (network: string, address: string): boolean | undefined => {
-    const list = fixUpAcl([entry(31, "ip", network)], [], true);
+    const list = fixUp([entry(31, "ip", network)], [], true);
     return list && permits(list, [addressId(address)], Perm.read);
   };
   expect(letsIn("10.1.0.0/16", "10.1.200.3")).toBe(true);
@@ -115,7 +129,7 @@ test("an entry for a network lets in who comes from there, in either family", ()
 // Each entry compared with each would take longer than a test may.
 test("as many entries as a frame holds are fixed up at once", () => {
   const many = Array.from({ length: 50_000 }, (_, i) => entry(i, "digest", "a:b"));
-  expect(fixUpAcl([...many, ...many], [], true)).toHaveLength(many.length);
+  expect(fixUp([...many, ...many], [], true)).toHaveLength(many.length);
 });
 
 // operations 7.9/18
@@ -150,13 +164,13 @@ test("auth entries may not make a list that no peer can take", () => {
   }));
   const asked = (count: number): ACL[] =>
     Array.from({ length: count }, (_, i) => entry(31, "auth", String(i)));
-  expect(fixUpAcl(asked(10), own, true)).toHaveLength(10_000);
-  expect(fixUpAcl(asked(50_000), own, true)).toBeUndefined();
+  expect(fixUp(asked(10), own, true)).toHaveLength(10_000);
+  expect(fixUp(asked(50_000), own, true)).toBeUndefined();
 });
 
 // operations 7.1/Built-in schemes
 test("where digest is not enabled no list names anybody by it", () => {
   const list = [entry(31, "world", "anyone"), entry(31, "digest", "a:b")];
-  expect(fixUpAcl(list, [], true)).toBeDefined();
-  expect(fixUpAcl(list, [], false)).toBeUndefined();
+  expect(fixUp(list, [], true)).toBeDefined();
+  expect(fixUp(list, [], false)).toBeUndefined();
 });

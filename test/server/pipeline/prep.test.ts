@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Clock } from "../../../protocol/host.ts";
 import { Reader, Writer } from "../../../protocol/jute.ts";
+import { writeMultiRequest } from "../../../protocol/multi.ts";
 import { CreateFlag, OpCode } from "../../../protocol/opcodes.ts";
 import {
   writeCreateRequest,
@@ -27,6 +28,8 @@ const DIGEST_BYTES = 12;
 
 /** What the paths of one session's ephemerals may take up. */
 const EPHEMERAL_PATH_BYTES_MAX = 1_000_000;
+/** What ZooKeeper reads of a log or from a peer by default: `jute.maxbuffer` and as much again. */
+const PEER_RECORD_BYTES_MAX = 2 * 0xfffff;
 
 /** Keeps the txns that prep makes, and applies them to its tree when it is told. */
 class Log implements TxnSink {
@@ -94,6 +97,43 @@ test("the txns that requests become do not depend on how far the tree is behind"
   for (let seed = 1; seed <= 3; seed++) {
     const prompt = history(seed, 0);
     for (const behind of [1, 7, 500]) expect(history(seed, behind)).toEqual(prompt);
+  }
+});
+
+// operations 7.9/7
+test("the lists of a multi together may not grow into a txn that no peer can read", () => {
+  const log = new Log();
+  const everybody = Array.from({ length: 1000 }, (_, i) => ({
+    scheme: "digest",
+    id: `user-${i}:0123456789012345678901234567`,
+    address: undefined,
+  }));
+  const multi = (creates: number): Buffer => {
+    const acl = [{ perms: 31, id: { scheme: "auth", id: "" } }];
+    const request = { data: null, acl, flags: CreateFlag.persistent };
+    const writer = new Writer();
+    writeMultiRequest(
+      writer,
+      Array.from({ length: creates }, (_, i) => ({
+        type: OpCode.create,
+        request: { ...request, path: `/${creates}-${i}` },
+      })),
+    );
+    const reader = new Reader().reset(writer.written());
+    log.prep.request(OpCode.multi, 0x0100_0000, 1, 1, everybody, reader);
+    return log.txns.at(-1) ?? Buffer.alloc(0);
+  };
+  expect(multi(5).length).toBeGreaterThan(5 * 1000 * 45);
+  expect(multi(10_000).length).toBeLessThan(PEER_RECORD_BYTES_MAX);
+  // Each request has the whole room.
+  expect(multi(6).length).toBeGreaterThan(6 * 1000 * 45);
+  log.apply(0);
+  for (const [path, isThere] of [
+    ["/5-4", true],
+    ["/10000-0", false],
+    ["/6-5", true],
+  ] as const) {
+    expect(log.tree.findText(path) > 0, path).toBe(isThere);
   }
 });
 
