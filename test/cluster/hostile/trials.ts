@@ -20,13 +20,18 @@ const CHILDREN_PER_BATCH = 1000;
 
 export const TRIALS: readonly Trial[] = [
   { attack: "slowHandshake", size: { connections: 1000, perSecond: 1000 }, growthMb: 64 },
-  { attack: "announcedAndSilent", size: { connections: 1000, perSecond: 1 }, growthMb: 64 },
+  {
+    attack: "announcedAndSilent",
+    size: { connections: 1000, perSecond: 1 },
+    growthMb: 64,
+    isShort: false,
+  },
   { attack: "almostWholeHandshake", size: { connections: 200, perSecond: 1 }, growthMb: 192 },
   { attack: "connectionFlood", size: { connections: 0, perSecond: 500 }, growthMb: 64 },
   { attack: "sessionFlood", size: { connections: 0, perSecond: 400 }, growthMb: 64 },
   {
     attack: "unreadAnswers",
-    size: { connections: 40, perSecond: 400 },
+    size: { connections: 40, perSecond: 40 },
     growthMb: 256,
     prepare: (server) => put(server, BIG, Buffer.alloc(1_000_000)),
   },
@@ -41,7 +46,6 @@ export const TRIALS: readonly Trial[] = [
     attack: "setWatchesStorm",
     size: { connections: 4, perSecond: 4 },
     growthMb: 512,
-    isShort: false,
   },
   { attack: "authFlood", size: { connections: 4, perSecond: 2000 }, growthMb: 64 },
   { attack: "undoneMulti", size: { connections: 2, perSecond: 4 }, growthMb: 64 },
@@ -50,6 +54,7 @@ export const TRIALS: readonly Trial[] = [
     attack: "wideListing",
     size: { connections: 2, perSecond: 10 },
     growthMb: 128,
+    isShort: false,
     prepare: (server) => widen(server, 100_000),
   },
   {
@@ -59,7 +64,12 @@ export const TRIALS: readonly Trial[] = [
     prepare: (server) => widen(server, 100_000),
   },
   { attack: "deepTree", size: { connections: 1, perSecond: 2000 }, growthMb: 64 },
-  { attack: "smallRequests", size: { connections: 10, perSecond: 400 }, growthMb: 64 },
+  {
+    attack: "smallRequests",
+    size: { connections: 10, perSecond: 400 },
+    growthMb: 64,
+    isShort: false,
+  },
   {
     attack: "spoiltFrames",
     size: { connections: 20, perSecond: 5000 },
