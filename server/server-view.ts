@@ -1,5 +1,5 @@
 /** What operators are told of a server, gathered from its rooms at the moment of asking. */
-import type { Disk, Host, MachineDescription } from "../protocol/host.ts";
+import type { Host, MachineDescription } from "../protocol/host.ts";
 import { keyHighWord, keyLowWord, sessionHex, type Zxid } from "../protocol/zxid.ts";
 import type {
   AdminSource,
@@ -14,6 +14,7 @@ import type {
 import type { Summary, SummaryView } from "./admin/summary.ts";
 import { addressText } from "./admin/words/texts.ts";
 import type { FourLetterWhitelist, ServerConfig } from "./config.ts";
+import { descriptorLimit } from "./descriptors.ts";
 import type { ClientPort } from "./net/client-port.ts";
 import type { Connection } from "./net/connection.ts";
 import type { Pipeline } from "./pipeline/pipeline.ts";
@@ -319,18 +320,4 @@ function sessionName({ high, low }: Session<Requester>): string {
 function connectionName({ link, session }: Connection): string {
   const id = session === undefined ? "0x0" : sessionHex(session.high, session.low);
   return `ip: ${addressText(link.remoteAddress, link.remotePort)} sessionId: ${id}`;
-}
-
-/** Where Linux tells the limit: "Max open files  <soft>  <hard>  files". */
-const LIMITS = "/proc/self/limits";
-const LIMITS_BYTES_MAX = 4096;
-
-function descriptorLimit(disk: Disk): number {
-  if (disk.stat(LIMITS) === undefined) return -1;
-  const file = disk.openNow(LIMITS, "read");
-  const text = Buffer.alloc(LIMITS_BYTES_MAX);
-  const length = file.readNow(text, 0);
-  file.closeNow();
-  const soft = /^Max open files +(\d+)/m.exec(text.toString("latin1", 0, length))?.[1];
-  return soft === undefined ? -1 : Number(soft);
 }

@@ -12,6 +12,7 @@ import { zxidHex } from "../protocol/zxid.ts";
 import { Answering } from "./admin/answering.ts";
 import { Summary } from "./admin/summary.ts";
 import type { ServerConfig } from "./config.ts";
+import { connectionLimit } from "./descriptors.ts";
 import type { Logger } from "./log.ts";
 import { ClientPort } from "./net/client-port.ts";
 import { ConnectionThrottle } from "./net/connection-throttle.ts";
@@ -230,7 +231,7 @@ export class Server {
         backlog: config.clientPortListenBacklog,
         maxBufferBytes: config.maxBufferBytes,
         maxClientConnections: config.maxClientConnections,
-        maxConnections: config.maxConnections,
+        maxConnections: connectionLimit(this.#host.disk, config.maxConnections),
         sessionlessTimeoutMs: config.sessionlessTimeoutMs,
         auth: config,
       },
