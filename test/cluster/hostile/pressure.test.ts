@@ -8,7 +8,7 @@ import { TRIALS } from "./trials.ts";
 
 const SHORT = { roundSeconds: 0.4, roundsMin: 3, roundsMax: 15, factor: 2 };
 
-// operations 7.9/3, 7.9/4, 7.9/5, 7.9/6 Huge multi, 7.9/9 Deep tree, 7.9/10 One node with millions of children, 7.9/11, 7.9/12 Connection flood / SYN flood, 7.9/13, 7.9/17
+// operations 7.9/3, 7.9/4, 7.9/5, 7.9/6 Huge multi, 7.9/9 Deep tree, 7.9/10 One node with millions of children, 7.9/11, 7.9/12 Connection flood / SYN flood, 7.9/13
 test.each(TRIALS.filter(({ isShort }) => isShort !== false))(
   "an attacker is felt by the server it attacks, and by nobody else: $attack",
   async (trial) => {

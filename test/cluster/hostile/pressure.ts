@@ -40,7 +40,7 @@ export interface PressureReport {
 }
 
 /** A round begins once the attack is under way. */
-const RAMP_MS = 500;
+const RAMP_MS = 300;
 const MB = 1024 * 1024;
 /** Where a sync takes no time: how slow a disk is that others use too is no question here. */
 const MEMORY_DISK = "/dev/shm";

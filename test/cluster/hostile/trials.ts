@@ -46,8 +46,14 @@ export const TRIALS: readonly Trial[] = [
     attack: "setWatchesStorm",
     size: { connections: 4, perSecond: 4 },
     growthMb: 512,
+    isShort: false,
   },
-  { attack: "authFlood", size: { connections: 4, perSecond: 2000 }, growthMb: 64 },
+  {
+    attack: "authFlood",
+    size: { connections: 4, perSecond: 2000 },
+    growthMb: 64,
+    isShort: false,
+  },
   { attack: "undoneMulti", size: { connections: 2, perSecond: 4 }, growthMb: 64 },
   { attack: "hugeMulti", size: { connections: 2, perSecond: 2 }, growthMb: 128, isShort: false },
   {
