@@ -99,24 +99,8 @@ export class Outbox {
 
   /** Sends as much as the peer takes. Returns the bytes handed to the link. */
   flush(nowMs: number): number {
-    if (this.#blocked) return 0;
-    let sent = this.#sendPieces();
-    const out = this.#front ?? this.out;
-    if (this.#blocked || out.length === 0) {
-      if (this.#blocked) this.progressMs = nowMs;
-      return sent;
-    }
-    if (out.length <= PIECE_BYTES) {
-      sent += out.length;
-      this.#blocked = !this.#link.write(out.written());
-      if (this.#blocked || out.bytes.length > RETAINED_BYTES) this.#renew(out);
-      else out.clear();
-    } else {
-      this.#keep(out.written());
-      this.#renew(out);
-      sent += this.#sendPieces();
-    }
-    if (this.#blocked) this.progressMs = nowMs;
+    const sent = this.#blocked ? 0 : this.#send();
+    if (sent > 0 && this.#blocked) this.progressMs = nowMs;
     return sent;
   }
 
@@ -138,6 +122,27 @@ export class Outbox {
   drained(nowMs: number): void {
     this.#blocked = false;
     this.progressMs = nowMs;
+  }
+
+  #send(): number {
+    const sent = this.#sendPieces();
+    return this.#blocked ? sent : sent + this.#sendOut();
+  }
+
+  /** What stands behind the pieces: at once where it is short, else in pieces of its own. */
+  #sendOut(): number {
+    const out = this.#front ?? this.out;
+    const { length } = out;
+    if (length === 0) return 0;
+    if (length > PIECE_BYTES) {
+      this.#keep(out.written());
+      this.#renew(out);
+      return this.#sendPieces();
+    }
+    this.#blocked = !this.#link.write(out.written());
+    if (this.#blocked || out.bytes.length > RETAINED_BYTES) this.#renew(out);
+    else out.clear();
+    return length;
   }
 
   #sendPieces(): number {

@@ -226,7 +226,6 @@ export class Pipeline {
   ): void {
     const { session } = requester;
     assert(session !== undefined, "a request without a session");
-
     // Its end is on the way, and the connection's with it: nothing behind that is answered.
     if (session.closing) return;
     this.#frameBytes = reader.end - frameStart;
@@ -238,7 +237,6 @@ export class Pipeline {
       case OpCode.delete:
       case OpCode.setData:
       case OpCode.setACL:
-      case OpCode.reconfig:
       case OpCode.multi:
       case OpCode.reconfig:
         this.#write(requester, session, xid, type, reader, ids);

@@ -118,7 +118,7 @@ test("a throttle's queue goes on behind one that is given up", () => {
 test("the descendants of a znode are counted while others come and go", () => {
   const room = new ServerRoom();
   const peer = room.open();
-  const many = 22_000;
+  const many = 25_000;
   peer.reply(peer.create("/p"));
   for (let from = 0; from < many; from += 5000) {
     peer.together(() => {
