@@ -21,6 +21,7 @@ import { QuotaOverseer } from "./pipeline/quota-overseer.ts";
 import { Reaper } from "./pipeline/reaper.ts";
 import { RequestThrottle } from "./pipeline/request-throttle.ts";
 import type { Requester } from "./pipeline/requester.ts";
+import { SequenceWarning } from "./pipeline/sequence-warning.ts";
 import { PipelineStats } from "./pipeline/stats.ts";
 import { WaitingFrames } from "./pipeline/waiting.ts";
 import { ServerView } from "./server-view.ts";
@@ -219,7 +220,9 @@ export class Server {
         onFailure: (error) => this.#failStorage("the transaction log", error),
       },
     );
-    const pipeline = new Pipeline(clock, tree, sessions, log, stats, config);
+    const warn = this.#log.warn.bind(this.#log);
+    const sequences = new SequenceWarning(clock, warn);
+    const pipeline = new Pipeline(clock, tree, sessions, log, stats, { ...config, sequences });
     const hasThrottle = config.requestThrottleMax > 0;
     const port = new ClientPort(
       clock,
@@ -256,7 +259,7 @@ export class Server {
       },
       (path, czxid) => pipeline.reap(path, czxid),
     );
-    const quotas = new QuotaOverseer(clock, tree.quotas, this.#log.warn.bind(this.#log));
+    const quotas = new QuotaOverseer(clock, tree.quotas, warn);
     const snapshots = new SnapshotWriter(this.#host, tree, { directory: directories.snapshots });
     const snapshotTime = new Summary();
     const view: ServerView = new ServerView(this.#host, config, {

@@ -4,8 +4,8 @@
  *
  * A long answer is made in slices of a millisecond or two, with turns for everybody else between
  * them, and no faster than those who asked for it take it: what waits in memory is one slice. Of
- * each word there is one answer in the making at a time. Who asks meanwhile waits for the next one,
- * which all of them share:
+ * each word there is one answer in the making at a time, and ten begin in a second at most. Who asks
+ * meanwhile waits for the next one, which all of them share:
  *
  *     asks: a        b c            d
  *     makes: [── for a ──][── for b, c, d ──]
@@ -37,6 +37,9 @@ const TELNET_INTERRUPT: number = 0xfff4fffd | 0;
 const SLICE_MS = 2;
 const SLICE_CHARS = 0x1_0000;
 const PIECES_PER_LOOK = 16;
+
+/** From the beginning of an answer to that of the next one to the same word. */
+const INTERVAL_MS = 100;
 
 /** Who has not taken an answer by then is cut off, so that nobody holds the word for long. */
 const ANSWER_MAX_MS = 20_000;
@@ -192,8 +195,15 @@ export class Answering {
     return { text, isLast: false };
   }
 
+  #end(making: Making): void {
+    making.askers.clear();
+    const restMs = making.startedMs + INTERVAL_MS - this.#clock.nowMs();
+    if (restMs <= 0) this.#makeNext(making);
+    else this.#clock.after(restMs, () => this.#makeNext(making));
+  }
+
   /** Begins the next answer for those who came meanwhile, as things are by then. */
-  #end({ word, next }: Making): void {
+  #makeNext({ word, next }: Making): void {
     this.#making.delete(word);
     if (next.size === 0) return;
     const [any] = next;

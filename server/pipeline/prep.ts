@@ -26,6 +26,7 @@ import { partType, readMulti } from "./multi.ts";
 import { Operation } from "./operation.ts";
 import { type Change, OutstandingChanges, pathBytes } from "./outstanding.ts";
 import type { AuthId } from "./requester.ts";
+import type { SequenceWarning } from "./sequence-warning.ts";
 import { contentCrc, copyBuffer, copyPath, copyRange, writeAcl } from "./txn-fields.ts";
 import { matches, nextVersion } from "./versions.ts";
 
@@ -47,6 +48,7 @@ export interface PrepOptions {
   readonly enforceQuota: boolean;
   readonly digestEnabled: boolean;
   readonly closeSessionTxnEnabled: boolean;
+  readonly sequences?: SequenceWarning;
 }
 
 /** Paths that cannot be deleted. */
@@ -276,6 +278,7 @@ export class Prep {
     const { type, flags, ttlMs } = operation;
     const isSequential = isSequentialFlag(flags);
     const suffix = isSequential ? sequenceSuffix(parent.cversion) : "";
+    if (isSequential) this.#options.sequences?.consider(asked, parent.cversion);
     const path = asked + suffix;
     if (pathProblem(path) !== undefined) return ErrorCode.BadArguments;
     if (this.#changes.find(path) !== undefined) return ErrorCode.NodeExists;

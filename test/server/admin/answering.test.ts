@@ -172,12 +172,29 @@ test("a word is executed once at a time, and who asks meanwhile shares the next 
   const later = [ask("wchp"), ask("wchp"), ask("wchp")];
   clock.step();
   expect(later.map(({ pieces }) => pieces)).toEqual([0, 0, 0]);
-  while (clock.step());
+  while (clock.step(100));
   expect(scenery.executions).toBe(2);
   for (const asker of later) {
     expect(asker.isDone).toBe(true);
     expect(asker.text).toBe(first.text);
   }
+});
+
+// operations 7.9/23 4lw abuse
+test("a word is executed ten times a second at most, however often it is asked", () => {
+  const { clock, ask, scenery } = scene(1);
+  const startedMs = clock.nowMs();
+  const askers: FakeAsker[] = [];
+  while (clock.nowMs() < startedMs + 2000) {
+    askers.push(ask("wchp"));
+    clock.after(3, () => undefined);
+    clock.step(3);
+  }
+  expect(askers.length).toBeGreaterThan(600);
+  // At 0, 100, 200 … 2000 ms.
+  expect(scenery.executions).toBe(21);
+  while (clock.step(100));
+  expect(askers.every(({ isDone }) => isDone)).toBe(true);
 });
 
 test("whoever waits for the answer stays, and whoever does not take it is cut off", () => {
