@@ -16,7 +16,7 @@ const AT_ONCE = 250;
 let server: HostileServer | undefined;
 afterEach(() => server?.stop());
 
-// operations 7.9/9 Deep tree
+// operations 7.9/9 Deep tree, Trap 30
 test("a tree six thousand levels deep is made, read, copied, loaded and taken down", async () => {
   server = await HostileServer.start({ snapCount: "5000" });
   const pathAt = (depth: number): string => "/d".repeat(depth);

@@ -89,7 +89,7 @@ export function handshakeSuite(peer: Peer): void {
       client.drop();
     });
 
-    // client-protocol 3.4/5, Trap 3; server-semantics 12/zxid ahead
+    // client-protocol 3.4/5, Trap 3; server-semantics 12/zxid ahead; operations 7.9/27
     test("of a client that has seen a later zxid is closed without an answer", async () => {
       const client = await RawClient.dial(port());
       await expect(client.handshake({ lastZxidSeen: 2 ** 40 })).rejects.toThrow("closed");
@@ -128,15 +128,23 @@ export function handshakeSuite(peer: Peer): void {
     });
 
     // client-protocol Trap 2, 3.4/7b; server-semantics 12/invalid session at handshake
-    // operations 7.7/Wrong password answer
+    // operations 7.7/Wrong password answer, 7.9/27
     test("is refused with zeros where the password is wrong or nobody knows it", async () => {
       const client = await RawClient.open(port());
-      const wrong = Buffer.alloc(16, 7);
-      const thief = await RawClient.open(port(), { ...client.response, password: wrong });
-      expect(thief.response).toMatchObject({ timeoutMs: 0, sessionHigh: 0, sessionLow: 0 });
-      expect(thief.response?.password).toEqual(Buffer.alloc(16));
-      expect(thief.responseBytes).toBe(37);
-      await thief.untilClosed();
+      const right = client.response?.password ?? Buffer.alloc(0);
+      for (const wrong of [
+        Buffer.alloc(16, 7),
+        right.subarray(0, 15),
+        Buffer.concat([right, right]),
+        Buffer.alloc(0),
+        null,
+      ]) {
+        const thief = await RawClient.open(port(), { ...client.response, password: wrong });
+        expect(thief.response).toMatchObject({ timeoutMs: 0, sessionHigh: 0, sessionLow: 0 });
+        expect(thief.response?.password).toEqual(Buffer.alloc(16));
+        expect(thief.responseBytes).toBe(37);
+        await thief.untilClosed();
+      }
       const stranger = await RawClient.open(port(), {
         sessionHigh: 0x0100_0000,
         sessionLow: 77,

@@ -101,7 +101,7 @@ export function orderSuite(peer: Peer): void {
       }
     });
 
-    // client-protocol 9/-123 RECONFIGDISABLED
+    // client-protocol 9/-123 RECONFIGDISABLED; server-semantics 13/reconfigEnabled
     test("to a reconfig say that it is disabled; it takes a zxid, and the connection stays", async () => {
       const client = await RawClient.open(port());
       const request = {

@@ -43,7 +43,7 @@ test("a session that is heard less often than a handshake may last is served on"
   expect(peer.reply(peer.create("/a")).err).toBe(0);
 });
 
-// operations 7.9/3
+// operations 7.9/3, 2.8/quorate.limits.unauthenticatedBytes
 test("what is kept for handshakes has a bound in all, and who goes beyond it is closed", () => {
   const room = new ServerRoom();
   const bytes = 1_000_000;
