@@ -61,18 +61,19 @@ test("the logs have every zxid from the first to the last, failed writes include
 });
 
 // storage 3/1 15, 3/19 createContainer, 3/2 20, 3/5 16, 3/7 setACL, 3/14 multi
+// server-semantics 4/1 create 15 create2, 4/19, 4/2, 4/5, 4/7, 4/-10
 test("the logs have a txn of each type that a client of this release can cause", () => {
   const types = new Set(txns.map(({ body }) => body.type));
   expect([...types].sort((a, b) => a - b)).toEqual([-11, -10, -1, 1, 2, 5, 7, 14, 15, 19, 20]);
 });
 
-// storage 3/−11 closeSession, server-semantics Trap 13
+// storage 3/−11 closeSession, server-semantics 4/-11, Trap 13
 test("a closed session's txn lists its ephemerals, none as an empty list", () => {
   const lists = txns.flatMap(({ body }) => (body.type === -11 ? [body.paths] : []));
   expect(lists).toEqual([["/held/also-three", "/held/three"], [], ["/held/four"]]);
 });
 
-// storage 3/14 multi, server-semantics Trap 10
+// storage 3/14 multi, server-semantics 4/14, Trap 10
 test("a failed multi keeps the txns before the failure", () => {
   const failed = txns.find(
     ({ body }) => body.type === 14 && body.txns.some((part) => part.type === -1),
@@ -86,7 +87,7 @@ test("a failed multi keeps the txns before the failure", () => {
   });
 });
 
-// storage 3/−1 error
+// storage 3/−1 error; server-semantics 4/-1
 test("every txn has a digest but those of refused writes", () => {
   for (const { body, digest } of txns) {
     expect(digest?.version, JSON.stringify(body)).toBe(body.type === -1 ? undefined : 2);

@@ -36,7 +36,7 @@ function problems(text: string, beside: Beside = {}): string[] {
   );
 }
 
-// operations 2.3/dataDir, 2.3/clientPort, 2.3/tickTime, Trap 16
+// operations 2.3/dataDir, 2.3/clientPort, 2.3/tickTime, Trap 16; server-semantics 13/tickTime
 test("two keys are enough, and the tick is 3000 ms", () => {
   expect(read(BASE).problems).toEqual([]);
   expect(config("")).toMatchObject({

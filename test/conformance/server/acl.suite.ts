@@ -30,7 +30,7 @@ export function aclSuite(peer: Peer): void {
   }
 
   describe("credentials", () => {
-    // client-protocol 6/100 auth, Trap 6; server-semantics 7.1/digest; operations 7.1/No wrong password
+    // client-protocol 6/100 auth, 4/auth SASL enforced-auth refusal eager-ACL refusal, Trap 6; server-semantics 7.1/digest; operations 7.1/No wrong password
     test("are answered with zxid 0, under whatever xid they came", async () => {
       const client = await RawClient.open(port());
       expect(await client.auth("digest", "u:p")).toMatchObject({ xid: -4, err: 0, zxid: 0 });

@@ -17,7 +17,7 @@ export function enforcedAuthSuite(peer: Peer): void {
 
   describe("a server that demands digest", () => {
     // operations 2.4/enforce.auth.enabled enforce.auth.schemes
-    // client-protocol 9/-124 SESSIONCLOSEDREQUIRESASLAUTH, 11; server-semantics 12/auth failure / SASL failure / enforced auth
+    // client-protocol 9/-124 SESSIONCLOSEDREQUIRESASLAUTH, 4/auth SASL enforced-auth refusal eager-ACL refusal, 11; server-semantics 12/auth failure / SASL failure / enforced auth
     test("refuses every request of who has not proven it, and closes", async () => {
       const types = [OpCode.ping, OpCode.closeSession, OpCode.exists, OpCode.setWatches, 999];
       for (const type of types) {

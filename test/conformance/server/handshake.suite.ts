@@ -49,7 +49,7 @@ export function handshakeSuite(peer: Peer): void {
       expect(client.bytes.length).toBe(0);
     });
 
-    // client-protocol 3.5; server-semantics 10/session timeout bounds, 13/tickTime, 13/minSessionTimeout
+    // client-protocol 3.5; server-semantics 10/session timeout bounds, 13/minSessionTimeout
     test("clamps the timeout between two and twenty ticks", async () => {
       for (const [asked, given] of [
         [0, SESSION_MIN_MS],
@@ -108,7 +108,7 @@ export function handshakeSuite(peer: Peer): void {
   });
 
   describe("a session", () => {
-    // client-protocol 3.8, 3.8/new connection, 3.8/old connection same server, 3.4/7b
+    // client-protocol 3.8, 3.8/new connection, 3.8/old connection same server, 3.4/7b, 3.5
     test("goes to a new connection with its password, and the old one is closed", async () => {
       const path = freshPath();
       const old = await RawClient.open(port());

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { OpCode, WatcherType } from "../../../protocol/opcodes.ts";
+import { AddWatchMode, OpCode, WatcherType } from "../../../protocol/opcodes.ts";
 import { writeSetWatches } from "../../../protocol/proto.ts";
 import { RawClient } from "../../tools/raw-client.ts";
 import { freshPath, type Peer } from "./peer.ts";
@@ -102,10 +102,14 @@ export function watchesSuite(peer: Peer): void {
 
     // client-protocol 8.2/ACL changed, server-semantics 6.2/setACL sync failed ops quota counter updates
     test("hears nothing of ACLs, syncs and what fails", async () => {
-      const path = freshPath();
+      const parent = freshPath();
+      const path = `${parent}/a`;
       const client = await RawClient.open(port());
+      await client.create(parent);
       await client.create(path);
+      await client.addWatch(parent, AddWatchMode.persistentRecursive);
       await client.getData(path, true);
+      await client.getChildren(path, true);
       await client.setACL(path, [{ perms: 31, id: { scheme: "world", id: "anyone" } }]);
       await client.call(OpCode.sync, (writer) => writer.string(path));
       await client.set(path, null, 99);

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import type { HostError } from "../../../protocol/host.ts";
 import { type PurgeReport, purge } from "../../../server/storage/purge.ts";
@@ -69,7 +70,15 @@ test("fewer than three snapshots are never kept", () => {
   expect(more.purge(4).report?.removed).toEqual([`${DIRECTORY}/snapshot.0`, `${DIRECTORY}/log.1`]);
 });
 
-// storage ST-33, Trap 8
+// storage Trap 8
+test("a snapshot and the compressed one of the same zxid count as two", () => {
+  const bench = new Bench(SNAPSHOTS, LOGS);
+  bench.put("snapshot.1e.gz", gzipSync(SNAPSHOT_5));
+  const removed = ["snapshot.0", "snapshot.9", "snapshot.14", "log.1", "log.8", "log.f"];
+  expect(bench.purge().report?.removed).toEqual(removed.map((name) => `${DIRECTORY}/${name}`));
+});
+
+// storage ST-33
 test("what does not pass for a snapshot does not count as one that is kept", () => {
   const bench = new Bench(SNAPSHOTS, LOGS);
   bench.put("snapshot.32", SNAPSHOT_5.subarray(0, 400));

@@ -164,7 +164,7 @@ test("a create of a log before 3.4 counts its parent up by one", () => {
   expect(tree.findText("/p/c")).not.toBe(0);
 });
 
-// server-semantics 2.2/ephemeralOwner, 2.5/persistent, 2.5/ephemeral, 2.5/container, Trap 12
+// server-semantics 2.2/ephemeralOwner, 2.5/persistent, 2.5/ephemeral, 2.5/container, 2.5/TTL, Trap 12
 test("containers and TTL znodes keep their markers, and clients see no owner", () => {
   const driver = newDriver(true);
   const { tree } = driver;
