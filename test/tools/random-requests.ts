@@ -1,13 +1,12 @@
-// Random requests from a small world of znodes, valid and invalid ones, the same for every server
-// that is asked with the same seed; and what a server answered, without what no two servers share.
+// Random requests from a small world of znodes, valid and invalid ones, for tests of what becomes of
+// them inside the server. What two servers answer is compared with requests of their own
+// (test/interop/differential).
 
-import { type ACL, readStat, readStrings, type Stat } from "../../protocol/data.ts";
-import { Reader, type Writer } from "../../protocol/jute.ts";
-import { type MultiOp, readMultiResponse, writeMultiRequest } from "../../protocol/multi.ts";
-import { CreateFlag, OpCode, Xid } from "../../protocol/opcodes.ts";
+import type { ACL } from "../../protocol/data.ts";
+import type { Writer } from "../../protocol/jute.ts";
+import { type MultiOp, writeMultiRequest } from "../../protocol/multi.ts";
+import { CreateFlag, OpCode } from "../../protocol/opcodes.ts";
 import {
-  readGetACLResponse,
-  writeAuthPacket,
   writeCreateRequest,
   writePathRequest,
   writeSetACLRequest,
@@ -69,9 +68,6 @@ const FLAGS = [
   CreateFlag.persistentSequential,
   CreateFlag.ephemeralSequential,
 ];
-
-/** The sessions of a run: the first may do everything, the second is known as a user. */
-export const CREDENTIALS: readonly (string | undefined)[] = ["super:secret", "u:p", undefined];
 
 export class RandomRequests {
   readonly #draw: SimRandom;
@@ -277,82 +273,6 @@ export class RandomRequests {
     const type = this.#draw.pick(types);
     return request(type, `torn ${type}`, (w) => w.int(6));
   }
-}
-
-/** The packet that makes a session somebody. */
-export function writeCredentials(writer: Writer, credentials: string): void {
-  writeAuthPacket(writer, { type: 0, scheme: "digest", auth: Buffer.from(credentials) });
-}
-
-export interface Answer {
-  readonly xid: number;
-  readonly zxid: number;
-  readonly err: number;
-  readonly body: Buffer;
-}
-
-/**
- * What may be compared: times are left out, sessions are named by their place in the run, children
- * come in one order, and of a multi's create2 no more than the path (3.8.0 answers it as create).
- */
-export function comparable(
-  answer: Answer,
-  type: number,
-  nameOf: (owner: string) => string,
-): string {
-  const { xid, zxid, err, body } = answer;
-  const reader = new Reader(0x7fff_ffff).reset(body);
-  // Notifications name their txn since 3.9.
-  if (xid === Xid.notification) return `event ${reader.int()} ${reader.int()} ${reader.string()}`;
-  const head = `${xid} zxid ${zxid} err ${err}`;
-  if (err !== 0 || body.length === 0) return `${head} ${body.toString("hex")}`;
-  const stat = (): string => statText(readStat(reader), nameOf);
-  switch (type) {
-    case OpCode.create:
-    case OpCode.sync:
-      return `${head} ${reader.string()}`;
-    case OpCode.create2:
-    case OpCode.createContainer:
-      return `${head} ${reader.string()} ${stat()}`;
-    case OpCode.exists:
-    case OpCode.setData:
-    case OpCode.setACL:
-      return `${head} ${stat()}`;
-    case OpCode.getData:
-      return `${head} ${reader.buffer()?.toString("hex") ?? "null"} ${stat()}`;
-    case OpCode.getChildren:
-      return `${head} ${(readStrings(reader) ?? []).toSorted().join()}`;
-    case OpCode.getChildren2:
-      return `${head} ${(readStrings(reader) ?? []).toSorted().join()} ${stat()}`;
-    case OpCode.getACL: {
-      const { acl, stat: own } = readGetACLResponse(reader);
-      return `${head} ${JSON.stringify(acl)} ${statText(own, nameOf)}`;
-    }
-    case OpCode.multi:
-      return `${head} ${multiText(reader, nameOf)}`;
-    default:
-      return `${head} ${body.toString("hex")}`;
-  }
-}
-
-function multiText(reader: Reader, nameOf: (owner: string) => string): string {
-  return readMultiResponse(reader)
-    .map((result) => {
-      if (result.type === OpCode.setData) return `5 ${statText(result.stat, nameOf)}`;
-      if (result.type === OpCode.error) return `-1 ${result.err}`;
-      if (result.type === OpCode.create || result.type === OpCode.create2)
-        return `1 ${result.path}`;
-      return String(result.type);
-    })
-    .join(" | ");
-}
-
-function statText(stat: Stat, nameOf: (owner: string) => string): string {
-  const { czxid, mzxid, pzxid, version, cversion, aversion, dataLength, numChildren } = stat;
-  const words = [stat.ownerHigh, stat.ownerLow].map((word) => (word >>> 0).toString(16));
-  const owner = nameOf(words.map((word) => word.padStart(8, "0")).join(""));
-  const versions = `v${version} c${cversion} a${aversion}`;
-  return `[c${czxid} m${mzxid} p${pzxid} ${versions} ${owner} ${dataLength}b ${numChildren}n]`;
 }
 
 function request(type: number, text: string, fill: (writer: Writer) => void): RandomRequest {

@@ -1,5 +1,6 @@
 import { aclSuite } from "./acl.suite.ts";
 import { addWatchSuite } from "./add-watch.suite.ts";
+import { habitsSuite } from "./habits.suite.ts";
 import { handshakeSuite } from "./handshake.suite.ts";
 import { inquiriesSuite } from "./inquiries.suite.ts";
 import { multiSuite } from "./multi.suite.ts";
@@ -22,4 +23,5 @@ export function serverSuites(peer: Peer): void {
   reconfigSuite(peer, -123);
   aclSuite(peer);
   quotaSuite(peer);
+  habitsSuite(peer);
 }
