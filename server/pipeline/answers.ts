@@ -201,7 +201,7 @@ export class Answers {
       case OpCode.getEphemerals:
         return new EphemeralsOf(this.#tree, requester.session?.key ?? "", reader);
       default:
-        return new AllChildrenNumber(this.#tree, this.#reads, ids, reader);
+        return new AllChildrenNumber(this.#tree, this.#reads, requester, reader, ids);
     }
   }
 

@@ -2,48 +2,69 @@
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Reader, Writer } from "../../protocol/jute.ts";
 import { Perm } from "../../protocol/opcodes.ts";
+import type { Zxid } from "../../protocol/zxid.ts";
 import type { DataTree, Slot } from "../tree/data-tree.ts";
-import type { SubtreeCount } from "../tree/subtree-count.ts";
+import { measure, type UsageCount } from "../tree/usage-count.ts";
 import type { LongRead } from "./long-reads.ts";
 import { type Reads, readPath } from "./reads.ts";
-import type { AuthId } from "./requester.ts";
+import type { AuthId, Requester } from "./requester.ts";
 
-/** Znodes in a slice: a millisecond or two. */
+/** Descendants that are counted at once: a millisecond. */
+const COUNTED_AT_ONCE_MAX = 10_000;
+/** Records passed in a slice of a count of more: a millisecond. */
 const SLICE_COUNTED = 20_000;
 const SLICE_EPHEMERALS = 2000;
 
 /**
- * getAllChildrenNumber: how many descendants a znode has. The root's are known without counting;
- * to the empty path ZooKeeper counts the root as well.
+ * getAllChildrenNumber: how many descendants a znode has when its turn comes; many are counted in
+ * slices, and what happens meanwhile is told behind the answer. The root's are known without
+ * counting; to the empty path ZooKeeper counts the root as well.
  *
  * ustring path -> int totalNumber
  */
 export class AllChildrenNumber implements LongRead {
   code: number = ErrorCode.Ok;
-  readonly #tree: DataTree;
-  #count: SubtreeCount | undefined;
-  /** What there is beside the root's descendants; the tree counts the root twice. */
-  readonly #besides: number;
+  readonly zxid: Zxid;
+  readonly #requester: Requester;
+  #total = 0;
+  /** Of more than are counted at once. */
+  #count: UsageCount | undefined;
 
   /** @throws JuteError */
-  constructor(tree: DataTree, reads: Reads, ids: readonly AuthId[], reader: Reader) {
-    this.#tree = tree;
+  constructor(
+    tree: DataTree,
+    reads: Reads,
+    requester: Requester,
+    reader: Reader,
+    ids: readonly AuthId[],
+  ) {
+    this.zxid = tree.lastZxid;
+    this.#requester = requester;
     const start = readPath(reader);
-    this.#besides = reader.offset === start ? 1 : 2;
     const slot = tree.find(reader.bytes, start, reader.offset);
-    if (slot === 0) this.code = ErrorCode.NoNode;
-    else if (!reads.permits(ids, tree.acl(slot), Perm.read)) this.code = ErrorCode.NoAuth;
-    else if (slot !== tree.root) this.#count = tree.countBelow(slot);
+    if (slot === 0) {
+      this.code = ErrorCode.NoNode;
+    } else if (!reads.permits(ids, tree.acl(slot), Perm.read)) {
+      this.code = ErrorCode.NoAuth;
+    } else if (slot === tree.root) {
+      // The tree counts the root twice.
+      this.#total = tree.count - (reader.offset === start ? 1 : 2);
+    } else {
+      const usage = measure(tree, slot, COUNTED_AT_ONCE_MAX);
+      if (usage === undefined) this.#count = tree.countUsage(slot);
+      else this.#total = usage.count - 1;
+    }
   }
 
   step(out: Writer): boolean {
-    const count = this.#count;
-    if (count?.step(SLICE_COUNTED) === true) return true;
-    out.int(count?.total ?? this.#tree.count - this.#besides);
+    if (this.#count?.step(SLICE_COUNTED) === false) return true;
+    out.int(this.#count === undefined ? this.#total : this.#count.count - 1);
     return false;
   }
 
-  keep(): void {}
+  keep(): void {
+    this.#requester.holdBack();
+  }
 
   close(): void {
     this.#count?.close();

@@ -7,10 +7,11 @@
  *     begin ──slice──▶ reply
  *       └──more──▶ queue ──slice, one of one read each turn──▶ reply, and what waited behind it
  *
- * Txns are applied between two slices. What such a read tells is then not of one moment, but each
- * part of it was true at some moment between the request and its reply. A list of children is of
- * one moment (wide-children.ts); such lists are made one after the other, and none is begun while
- * too many wait for clients that are slow to take them.
+ * Txns are applied between two slices. A list of children and a number of descendants are of the
+ * one moment at which they were begun. What a long multiRead or a long list of ephemerals tells is
+ * not, but each part of it was true at some moment between the request and its reply. Lists of
+ * children are made one after the other, and none is begun while too many wait for clients that
+ * are slow to take them.
  */
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Clock } from "../../protocol/host.ts";
@@ -26,7 +27,7 @@ export interface LongRead {
   keep(): void;
   /** Valid once `step` returned false; with an error code, what was written is dropped. */
   readonly code: number;
-  /** Of what moment its answer is. Undefined: of the reply's. */
+  /** Of what moment its answer is, where `keep` or `begin` held back what came later. */
   readonly zxid?: Zxid;
   /** What goes before that which the last `step` wrote. */
   readonly pieces?: readonly Buffer[];

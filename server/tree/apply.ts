@@ -252,7 +252,7 @@ export class TxnApplier {
       tree.acls.retain(acl);
       tree.remove(slot);
       if (!this.#replay && !tree.quotas.idle) {
-        tree.quotas.deleted(slot, parent, dataLength, bytes, start, end);
+        tree.quotas.deleted(slot, dataLength, bytes, start, end);
       }
       if (!tree.watches.idle) {
         const path = bytes.toString("utf8", start, end);

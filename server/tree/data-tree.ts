@@ -21,9 +21,9 @@ import { Ephemerals } from "./ephemerals.ts";
 import { NameHash } from "./name-hash.ts";
 import { isQuotaName, Quotas } from "./quota.ts";
 import { SessionTable } from "./sessions.ts";
-import { SubtreeCount } from "./subtree-count.ts";
 import { TreeLoader } from "./tree-loader.ts";
 import { TreeWalk } from "./tree-walk.ts";
+import { UsageCount } from "./usage-count.ts";
 import { Watches } from "./watches.ts";
 import { Field, type Slot } from "./znode-records.ts";
 import { ZnodeStore } from "./znode-store.ts";
@@ -63,7 +63,7 @@ export class DataTree extends ZnodeStore {
 
   readonly #applier: TxnApplier;
   readonly #walks = new Set<TreeWalk>();
-  readonly #counts = new Set<SubtreeCount>();
+  readonly #counts = new Set<UsageCount>();
   readonly #listings = new Set<ChildListing>();
   /** While a snapshot is loaded. */
   #loader: TreeLoader | undefined;
@@ -136,15 +136,15 @@ export class DataTree extends ZnodeStore {
     this.#walks.delete(walk);
   }
 
-  /** Starts to count what is below a znode; it is closed when it is no more needed. */
-  countBelow(slot: Slot): SubtreeCount {
-    const count = new SubtreeCount(this, slot);
+  /** Starts to count a subtree as it is now; the count is closed when it is no more needed. */
+  countUsage(root: Slot): UsageCount {
+    const count = new UsageCount(this, root);
     this.#counts.add(count);
     return count;
   }
 
   /** For the count itself: it is over. */
-  endCount(count: SubtreeCount): void {
+  endCount(count: UsageCount): void {
     this.#counts.delete(count);
   }
 
@@ -273,6 +273,7 @@ export class DataTree extends ZnodeStore {
     }
     this.#znodes++;
     this.#dataSize += pathEnd - pathStart + Math.max(dataLength, 0);
+    for (const count of this.#counts) count.created(slot, parent, Math.max(dataLength, 0));
     return slot;
   }
 
@@ -307,7 +308,9 @@ export class DataTree extends ZnodeStore {
     dataStart: number,
     dataLength: number,
   ): void {
-    this.#dataSize += Math.max(dataLength, 0) - Math.max(this.dataLength(slot), 0);
+    const difference = Math.max(dataLength, 0) - Math.max(this.dataLength(slot), 0);
+    this.#dataSize += difference;
+    for (const count of this.#counts) count.dataChanged(slot, difference);
     this.replaceData(slot, bytes, dataStart, dataLength);
     if (!this.#isDigested(slot)) return;
     // The root's path is empty in digests, whatever it was called.
@@ -345,7 +348,9 @@ export class DataTree extends ZnodeStore {
   #removeLeaf(slot: Slot): void {
     assert(slot !== this.root, "the root is never deleted");
     for (const walk of this.#walks) walk.leave(slot);
-    for (const count of this.#counts) count.leave(slot);
+    for (const count of this.#counts) {
+      count.deleted(slot, this.parent(slot), Math.max(this.dataLength(slot), 0));
+    }
     for (const listing of this.#listings) listing.leave(slot);
     const kind = this.kind(slot);
     if (kind === "ephemeral") this.ephemerals.remove(this.#ownerKey(slot), slot);

@@ -16,7 +16,7 @@ import { Writer } from "../../protocol/jute.ts";
 import { equalBytes } from "./bytes.ts";
 import type { DataTree } from "./data-tree.ts";
 import { adjustedText, QUOTA_TEXT_BYTES_MAX, QuotaText, writePlainText } from "./quota-text.ts";
-import { measure, type Usage, UsageCount } from "./usage-count.ts";
+import { measure, type Usage, type UsageCount } from "./usage-count.ts";
 import type { Slot } from "./znode-records.ts";
 
 /** A limit that a write would pass. */
@@ -136,7 +136,6 @@ export class Quotas {
     const tree = this.#tree;
     const parent = tree.parent(slot);
     const dataBytes = Math.max(tree.dataLength(slot), 0);
-    this.#counting?.base.created(slot, parent, dataBytes);
     if (isStatsPath(bytes, start, end) && this.#isQuota(parent)) {
       this.#uncounted.add(slot);
       if (this.#counting === undefined) this.#countNext();
@@ -145,18 +144,10 @@ export class Quotas {
     this.#adjust(bytes, start, end, 1, dataBytes);
   }
 
-  /** The znode that had this slot, parent and data is gone. */
-  deleted(
-    slot: Slot,
-    parent: Slot,
-    dataLength: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): void {
+  /** The znode that had this slot and data is gone. */
+  deleted(slot: Slot, dataLength: number, bytes: Buffer, start: number, end: number): void {
     const dataBytes = Math.max(dataLength, 0);
     this.#forget(slot);
-    this.#counting?.base.deleted(slot, parent, dataBytes);
     this.#adjust(bytes, start, end, -1, -dataBytes);
   }
 
@@ -165,7 +156,6 @@ export class Quotas {
     const bytesDiff = Math.max(this.#tree.dataLength(slot), 0) - Math.max(before, 0);
     // Whoever writes statistics means them.
     this.#forget(slot);
-    this.#counting?.base.dataChanged(slot, bytesDiff);
     this.#adjust(bytes, start, end, 0, bytesDiff);
   }
 
@@ -174,7 +164,7 @@ export class Quotas {
     const counting = this.#counting;
     if (counting?.base.step(slots) === true) {
       const { stats, base, countDiff, bytesDiff } = counting;
-      this.#counting = undefined;
+      this.#endCounting();
       this.#write(stats, base.count + countDiff, base.bytes + bytesDiff);
     }
     if (this.#counting === undefined) this.#countNext();
@@ -184,7 +174,7 @@ export class Quotas {
   /** Counts for all statistics at once: what a log or a snapshot says of them may be of any time. */
   recount(): void {
     const tree = this.#tree;
-    this.#counting = undefined;
+    this.#endCounting();
     this.#uncounted.clear();
     const known = new Map<Slot, Usage>();
     // The deepest first, so that no subtree is walked twice.
@@ -216,7 +206,7 @@ export class Quotas {
       const target = this.#target(tree.parent(stats));
       const usage = target === 0 ? NOTHING : measure(tree, target, this.#countedAtOnceMax);
       if (usage === undefined) {
-        const base = new UsageCount(tree, target);
+        const base = tree.countUsage(target);
         this.#counting = { stats, base, countDiff: 0, bytesDiff: 0 };
         return;
       }
@@ -234,7 +224,12 @@ export class Quotas {
   /** The statistics are gone, or say what somebody wrote. */
   #forget(stats: Slot): void {
     this.#uncounted.delete(stats);
-    if (this.#counting?.stats === stats) this.#counting = undefined;
+    if (this.#counting?.stats === stats) this.#endCounting();
+  }
+
+  #endCounting(): void {
+    this.#counting?.base.close();
+    this.#counting = undefined;
   }
 
   #adjust(bytes: Buffer, start: number, end: number, countDiff: number, bytesDiff: number): void {

@@ -284,17 +284,6 @@ export class ZnodeStore {
     return 0;
   }
 
-  /** The next znode in pre-order of those below `top`, 0 after the last. */
-  successorBelow(top: Slot, slot: Slot): Slot {
-    const child = this.firstChild(slot);
-    if (child !== 0) return child;
-    for (let at = slot; at !== top; at = this.parent(at)) {
-      const sibling = this.nextSibling(at);
-      if (sibling !== 0) return sibling;
-    }
-    return 0;
-  }
-
   // Changes
 
   setInt(slot: Slot, field: number, value: number): void {
