@@ -17,6 +17,7 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import { VERSION_TEXT } from "../../server/version.ts";
 import { type Ending, QuorateCommand, servingPort } from "../tools/quorate-command.ts";
+import { RawClient } from "../tools/raw-client.ts";
 import { RawSession } from "../tools/raw-session.ts";
 import { fourLetterWord } from "../tools/server-process.ts";
 import { until } from "../tools/until.ts";
@@ -317,6 +318,23 @@ test("the log begins with one line that says what runs where", async () => {
     dataDir: join(home, "data"),
     version: VERSION_TEXT,
   });
+});
+
+// operations 7.9/26
+test("what a client calls its znodes makes no line of the log, nor a field of one", async () => {
+  const { server, port } = await serving();
+  const client = await RawClient.open(port);
+  const path = '/x","level":"fatal","msg":"the disk is gone\u2028"}{';
+  const quota = `/zookeeper/quota${path}`;
+  await client.create(path);
+  await client.create(quota);
+  await client.create(`${quota}/zookeeper_limits`, { data: Buffer.from("count=1,bytes=-1") });
+  await client.create(`${quota}/zookeeper_stats`);
+  expect((await client.create(`${path}/more`)).err).toBe(0);
+  await until("the quota is spoken of", () => server.log.some((line) => line.path === path));
+  const told = server.log.find((line) => line.path === path);
+  expect(told).toMatchObject({ level: "warn", msg: "a quota's soft limit of count is exceeded" });
+  expect(server.stdout.split("\n").filter((line) => line !== "")).toHaveLength(server.log.length);
 });
 
 // operations 3.1/A word arriving when maxClientCnxns/maxCnxns is exhausted, Trap 33

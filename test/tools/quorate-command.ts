@@ -104,6 +104,8 @@ export interface LogEntry {
   readonly place?: string;
   /** Of the peer that the entry is about. */
   readonly address?: string;
+  /** Of the znode that the entry is about. */
+  readonly path?: string;
 }
 
 /** The port that a server serves on, once it does. */

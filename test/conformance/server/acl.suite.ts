@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ACL } from "../../../protocol/data.ts";
-import { OpCode } from "../../../protocol/opcodes.ts";
+import { OpCode, Xid } from "../../../protocol/opcodes.ts";
 import { ANYONE, acl as aclIn, RawClient, stat } from "../../tools/raw-client.ts";
 import { freshPath, type Peer, testOurs } from "./peer.ts";
 
@@ -70,6 +70,14 @@ export function aclSuite(peer: Peer): void {
         expect(await client.auth(scheme, auth)).toMatchObject({ err: -115, zxid: 0 });
         await client.untilClosed();
       }
+    });
+
+    // server-semantics 12/bad length frame too large header shorter than 8 bytes
+    test("that do not decode end the connection without an answer", async () => {
+      const client = await RawClient.open(port());
+      client.send(OpCode.auth, (writer) => writer.int(1_000_000), Xid.auth);
+      await client.untilClosed();
+      expect(client.frames).toEqual([]);
     });
 
     // server-semantics 7.1

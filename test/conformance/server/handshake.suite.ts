@@ -41,7 +41,7 @@ export function handshakeSuite(peer: Peer): void {
       client.drop();
     });
 
-    // client-protocol 3.2
+    // client-protocol 3.2; server-semantics 12/bad length
     test("that is too short ends the connection", async () => {
       const client = await RawClient.dial(port());
       client.sendFrame((writer) => writer.raw(Buffer.alloc(20)));
@@ -220,6 +220,18 @@ export function handshakeSuite(peer: Peer): void {
       }
     });
 
+    // client-protocol 2/request frame; operations 7.9/1
+    test("as long as the limit are served, and a byte longer ones are not", async () => {
+      const path = freshPath();
+      const client = await RawClient.open(port());
+      // xid and type, two lengths, the path, one ACL entry for anyone, flags.
+      const data = Buffer.alloc(0xfffff - (8 + 4 + path.length + 4 + 27 + 4));
+      expect((await client.create(path, { data })).err).toBe(0);
+      expect((await client.statOf(path)).dataLength).toBe(data.length);
+      client.sendCreate(`${path}x`, { data });
+      await client.untilClosed();
+    });
+
     // client-protocol 3.1/anything else
     test("that begin with an unknown word end the connection", async () => {
       const client = await RawClient.dial(port());
@@ -235,7 +247,7 @@ export function handshakeSuite(peer: Peer): void {
       await client.untilClosed();
     });
 
-    // client-protocol 4, server-semantics 12
+    // client-protocol 4, server-semantics 12, 12/bad length
     test("shorter than a header end the connection", async () => {
       const client = await RawClient.open(port());
       client.sendFrame((writer) => writer.int(1));
