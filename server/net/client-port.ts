@@ -11,6 +11,7 @@ import type { AuthSettings } from "./auth.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionContext, RequestTaker, WordDesk } from "./connection-context.ts";
 import type { ConnectionThrottle } from "./connection-throttle.ts";
+import { Guesses } from "./guesses.ts";
 import { Offences } from "./offences.ts";
 
 export interface ClientPortOptions {
@@ -74,6 +75,7 @@ export class ClientPort implements ConnectionContext {
   readonly #connections = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
   readonly #offences: Offences;
+  readonly #guesses: Guesses;
   /** Invariant: the sum of `sessionlessBytes` over the connections. */
   #sessionlessBytes = 0;
   #dirty: Connection[] = [];
@@ -106,6 +108,7 @@ export class ClientPort implements ConnectionContext {
     this.#network = network;
     this.#options = options;
     this.#parts = parts;
+    this.#guesses = new Guesses(clock);
     this.#offences = new Offences((reason, details) => context.report(reason, details));
     this.#flush = () => this.#flushAll();
     const mayExpire = (): boolean => this.#expiring < EXPIRE_MAX;
@@ -200,6 +203,10 @@ export class ClientPort implements ConnectionContext {
     const admitted = this.#parts.throttle.admits(kind);
     if (!admitted) this.rejected++;
     return admitted;
+  }
+
+  afterGuess(address: string, refuse: () => void): void {
+    this.#guesses.after(address, refuse);
   }
 
   keepsSessionless(connection: Connection, bytes: number): void {

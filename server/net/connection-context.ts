@@ -22,6 +22,8 @@ export interface ConnectionContext {
   closed(connection: Connection): void;
   /** Whether a handshake may go on, as fast as they come. */
   admits(kind: "new" | "renewed"): boolean;
+  /** Refuses a session to who does not know its password: at once, or later where many guess. */
+  afterGuess(address: string, refuse: () => void): void;
   /** What is kept of a handshake that is not complete. */
   keepsSessionless(connection: Connection, bytes: number): void;
   /** What made the server close it, for the log. */

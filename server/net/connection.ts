@@ -19,7 +19,7 @@ import type { Expiring } from "../session/expiry.ts";
 import type { Session } from "../session/sessions.ts";
 import { Identity } from "./auth.ts";
 import type { ConnectionContext } from "./connection-context.ts";
-import { knowsPassword, readHandshake, writeHandshakeReply } from "./handshake.ts";
+import { knowsPassword, readHandshake, writeHandshakeReply, zxidDetails } from "./handshake.ts";
 import { Outbox } from "./outbox.ts";
 import { Usage } from "./usage.ts";
 
@@ -60,6 +60,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   /** Bytes that the port counts as kept for it before it has a session. */
   sessionlessBytes = 0;
   hasLongRead = false;
+  readonly isProbe: boolean;
 
   readonly #context: ConnectionContext;
   readonly #identity: Identity;
@@ -72,8 +73,6 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   #held = false;
   /** What the peer asked for, as long as the answer is due. */
   #wantsReadOnlyFlag = false;
-
-  readonly isProbe: boolean;
 
   /** @param isProbe It came when there was no room: it may ask a four-letter word, nothing else. */
   constructor(link: Link, context: ConnectionContext, waiting: WaitingFrames, isProbe: boolean) {
@@ -224,7 +223,8 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     const { session } = this;
     if (session === undefined || this.#state !== "attaching") return;
     this.#state = "open";
-    this.#respond(session.timeoutMs, session.high, session.low);
+    writeHandshakeReply(this.out, session, this.#wantsReadOnlyFlag);
+    this.#countSent();
     this.#considerPause();
   }
 
@@ -417,10 +417,8 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     }
     if (request.lastZxidSeen > pipeline.lastZxid) {
       // Any answer would be taken for one about the session: the client must try another server.
-      this.cut("the client has seen what this server has not", {
-        seen: `0x${request.lastZxidSeen.toString(16)}`,
-        zxid: `0x${pipeline.lastZxid.toString(16)}`,
-      });
+      const details = zxidDetails(request.lastZxidSeen, pipeline.lastZxid);
+      this.cut("the client has seen what this server has not", details);
       return;
     }
     const timeoutMs = pipeline.negotiate(request.timeoutMs);
@@ -428,29 +426,31 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       this.#takeSession(pipeline.createSession(this, timeoutMs));
       return;
     }
-    const session = knowsPassword(request)
-      ? pipeline.attachSession(this, sessionHigh, sessionLow, timeoutMs)
-      : undefined;
-    if (session === undefined) {
-      this.#respond(0, 0, 0);
-      const asked = sessionHex(sessionHigh, sessionLow);
-      this.finish("there is no session of this id and password", { asked });
+    const asked = sessionHex(sessionHigh, sessionLow);
+    if (!knowsPassword(request)) {
+      this.#context.afterGuess(this.remoteAddress, () => this.#refuseSession(asked));
       return;
     }
-    this.#takeSession(session);
-    this.sessionCreated();
+    const session = pipeline.attachSession(this, sessionHigh, sessionLow, timeoutMs);
+    if (session === undefined) {
+      this.#refuseSession(asked);
+    } else {
+      this.#takeSession(session);
+      this.sessionCreated();
+    }
+  }
+
+  #refuseSession(asked: string): void {
+    if (this.#state !== "attaching") return;
+    writeHandshakeReply(this.out, undefined, this.#wantsReadOnlyFlag);
+    this.#countSent();
+    this.finish("there is no session of this id and password", { asked });
   }
 
   #takeSession(session: Session<Requester>): void {
     this.session = session;
     this.#context.keepsSessionless(this, 0);
     this.#context.touch(this, this.#context.clock.nowMs());
-  }
-
-  #respond(timeoutMs: number, sessionHigh: number, sessionLow: number): void {
-    const readOnly = this.#wantsReadOnlyFlag ? false : undefined;
-    writeHandshakeReply(this.out, timeoutMs, sessionHigh, sessionLow, readOnly);
-    this.#countSent();
   }
 
   #countSent(): void {

@@ -7,6 +7,8 @@ import {
   readConnectRequest,
   writeConnectResponse,
 } from "../../protocol/proto.ts";
+import type { Zxid } from "../../protocol/zxid.ts";
+import type { EndDetails } from "../pipeline/requester.ts";
 
 const NO_PASSWORD = Buffer.alloc(PASSWORD_BYTES);
 
@@ -20,33 +22,46 @@ export function readHandshake(reader: Reader): ConnectRequest | undefined {
   }
 }
 
+/** For the log, where a client has seen more than there is here. */
+export function zxidDetails(seen: Zxid, zxid: Zxid): EndDetails {
+  return { seen: `0x${seen.toString(16)}`, zxid: `0x${zxid.toString(16)}` };
+}
+
 /** Whether whoever asks for a session back knows its password. */
 export function knowsPassword({ sessionHigh, sessionLow, password }: ConnectRequest): boolean {
   const expected = sessionPassword(sessionHigh, sessionLow);
   return password?.length === expected.length && timingSafeEqual(expected, password);
 }
 
+/** What the answer to a handshake tells of the session. */
+interface Granted {
+  readonly timeoutMs: number;
+  readonly high: number;
+  readonly low: number;
+}
+
+const NOTHING: Granted = { timeoutMs: 0, high: 0, low: 0 };
+
 /**
  * ConnectResponse in a frame of its own; no header.
  *
- * @param timeoutMs 0: there is no such session.
- * @param readOnly Undefined: the client did not ask with this field, so it gets none.
+ * @param session Undefined: there is none, and zeros say so.
+ * @param wantsReadOnly False: the client did not ask with this field, so it gets none.
  */
 export function writeHandshakeReply(
   out: Writer,
-  timeoutMs: number,
-  sessionHigh: number,
-  sessionLow: number,
-  readOnly: boolean | undefined,
+  session: Granted | undefined,
+  wantsReadOnly: boolean,
 ): void {
+  const { timeoutMs, high, low } = session ?? NOTHING;
   const start = out.reserve(4);
   writeConnectResponse(out, {
     protocolVersion: 0,
     timeoutMs,
-    sessionHigh,
-    sessionLow,
-    password: timeoutMs > 0 ? sessionPassword(sessionHigh, sessionLow) : NO_PASSWORD,
-    readOnly,
+    sessionHigh: high,
+    sessionLow: low,
+    password: session === undefined ? NO_PASSWORD : sessionPassword(high, low),
+    readOnly: wantsReadOnly ? false : undefined,
   });
   out.patchInt(start, out.length - start - 4);
 }
