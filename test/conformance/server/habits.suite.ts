@@ -282,6 +282,15 @@ export function habitsSuite(peer: Peer): void {
       intruder.drop();
     });
 
+    test("the end of a connection that was refused", async () => {
+      const client = await open();
+      const { err } = await client.reply(client.send(99));
+      expect(err).toBe(-6);
+      // There it stays open once in some hundreds.
+      if (peer.name === "quorate") await client.untilClosed();
+      client.drop();
+    });
+
     test("the connection that a session has left", async () => {
       const connections = [await open()];
       const { sessionHigh = 0, sessionLow = 0, password = null } = connections[0]?.response ?? {};

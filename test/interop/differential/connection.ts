@@ -40,6 +40,7 @@ interface Pending {
 const PING: Request = { type: OpCode.ping, body: Buffer.alloc(0), xid: Xid.ping, text: "ping" };
 /** A server that says nothing for so long will not. */
 const ANSWER_LIMIT_MS = 30_000;
+const LEFT_AFTER_MS = 2000;
 
 export class Connection {
   readonly #socket: Socket;
@@ -134,6 +135,13 @@ export class Connection {
   async untilClosed(): Promise<void> {
     await this.#until("the end of the connection", () => this.#isClosed);
     this.#pending.length = 0;
+  }
+
+  /** Ends the connection if the server does not, which is a habit of Apache 3.8.0's. */
+  async untilClosedOrLeft(): Promise<void> {
+    const timer = setTimeout(() => this.#socket.destroy(), LEFT_AFTER_MS);
+    await this.untilClosed();
+    clearTimeout(timer);
   }
 
   /** What came since the last time. @throws Error for a reply that answers another request. */

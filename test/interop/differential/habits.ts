@@ -33,6 +33,7 @@ export const HABITS: readonly Habit[] = [
   { matter: "characters beyond the BMP" },
   { matter: "re-attach with a wrong password" },
   { matter: "the connection that a session has left" },
+  { matter: "the end of a connection that was refused" },
 
   // Not in the sequences: what follows would differ, or what comes is a matter of luck.
   { matter: "reply to an unknown operation" },

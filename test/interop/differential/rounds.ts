@@ -47,8 +47,8 @@ export class RandomRounds {
     if (dice < 800) return [this.#burst(slot)];
     if (dice < 860) return [this.#limited(slot)];
     if (dice < 960) return [this.#together()];
-    this.#words.reconnected(slot);
     const round = dice < 985 ? this.#ending(slot) : this.#move(slot);
+    this.#words.reconnected(slot);
     return slot === SUPER_SLOT ? [round, this.#superAgain()] : [round];
   }
 

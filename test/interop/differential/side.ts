@@ -130,7 +130,8 @@ export class Side {
     const identity = this.#identity(slot);
     if (Buffer.isBuffer(ending.last)) connection.sendRaw(ending.last);
     else connection.send([...ending.ahead, ending.last], this.#zxidAt);
-    await connection.untilClosed();
+    if (this.#isApache) await connection.untilClosedOrLeft();
+    else await connection.untilClosed();
     await this.#othersBarrier(slot);
     this.#hear((heard) => String(heard.zxid), true);
     await this.#open(slot, identity, timeoutMs);

@@ -11,7 +11,9 @@ const TRIES_MAX = 60;
 /** Where a difference was seen. */
 export function sight(seed: number, seen: Difference): string {
   const head = `seed ${seed}: a difference after ${seen.operations} operations`;
-  return [head, ...told(seen)].join("\n");
+  const last = seen.rounds.at(-1);
+  const round = last === undefined ? [] : [`  in the round of ${roundText(last)}`];
+  return [head, ...round, ...told(seen)].join("\n");
 }
 
 /** The smallest script that shows it, or another. */
