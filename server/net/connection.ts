@@ -31,12 +31,6 @@ const UNSENT_PAUSE_BYTES = 0x4_0000;
 const UNSENT_MAX_BYTES: number = 64 * 1024 * 1024;
 /** A peer that takes nothing of what waits for it is given this long, or its session's timeout. */
 const STALL_MAX_MS = 30_000;
-/**
- * Requests that wait for an earlier write, above which no more are read. They are all answered in
- * one step, and each answer may be as large as a znode: so many may be owed at once.
- */
-const WAITING_PAUSE_FRAMES = 48;
-const WAITING_PAUSE_BYTES = 1024 * 1024;
 
 /** A four-letter word, or a length. */
 const WORD_BYTES = 4;
@@ -366,9 +360,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       return;
     }
     this.#context.requests.request(this, xid, type, reader, start);
-    if (this.out.length > UNSENT_PAUSE_BYTES || this.waiting.count >= WAITING_PAUSE_FRAMES) {
-      this.#considerPause();
-    }
+    if (this.out.length > UNSENT_PAUSE_BYTES || this.waiting.isFull) this.#considerPause();
   }
 
   /**
@@ -485,8 +477,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       this.hasLongRead ||
       this.#state === "attaching" ||
       this.#outbox.unsentBytes > UNSENT_PAUSE_BYTES ||
-      this.waiting.count >= WAITING_PAUSE_FRAMES ||
-      this.waiting.size > WAITING_PAUSE_BYTES;
+      this.waiting.isFull;
     if (mustPause === this.#paused) return;
     this.#paused = mustPause;
     if (mustPause) {

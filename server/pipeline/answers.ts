@@ -73,6 +73,26 @@ export class Answers {
   }
 
   /**
+   * Whether a request that has to wait may take several turns once it may run. It is not certain:
+   * a list that is shorter now may be long by then.
+   */
+  mayTakeTurns(type: number, reader: Reader): boolean {
+    switch (type) {
+      case OpCode.getChildren:
+      case OpCode.getChildren2:
+        return this.#reads.hasMoreChildren(WIDE_CHILDREN / 2, reader);
+      case OpCode.setWatches:
+      case OpCode.setWatches2:
+      case OpCode.multiRead:
+      case OpCode.getEphemerals:
+      case OpCode.getAllChildrenNumber:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /**
    * @param reader Behind the request's header.
    * @param ids Of the requester when the request was read.
    * @param nowMs When the request's turn came.
@@ -103,7 +123,8 @@ export class Answers {
         break;
       case OpCode.getChildren:
       case OpCode.getChildren2:
-        if (this.#reads.hasMoreChildren(WIDE_CHILDREN, reader)) {
+        // In one turn while a write that came behind it is on its way: that may not overtake.
+        if (!hasWrites(requester) && this.#reads.hasMoreChildren(WIDE_CHILDREN, reader)) {
           this.#answerLong(requester, xid, type, reader, ids, nowMs);
           return;
         }
@@ -210,4 +231,9 @@ export class Answers {
     this.#stats.readLatency.add(elapsedMs);
     requester.answered(type, xid, this.#tree.lastZxid, elapsedMs, nowMs);
   }
+}
+
+/** Writes of its session are on their way. */
+function hasWrites({ session }: Requester): boolean {
+  return session !== undefined && session.answered < session.submitted;
 }

@@ -254,6 +254,7 @@ export class Pipeline {
           const { waiting } = requester;
           waiting.push(session.submitted, ids.length, reader.bytes, frameStart, reader.end);
           if (!isAnswered(type)) requester.readNoFurther();
+          else if (this.#answers.mayTakeTurns(type, reader)) waiting.seal();
         } else {
           this.#answers.answer(requester, xid, type, reader, ids, this.#nowMs);
         }

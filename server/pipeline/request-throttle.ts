@@ -104,7 +104,7 @@ export class RequestThrottle {
     while (this.#hasRoom) {
       const waiting = this.#queue[this.#head];
       // A long read's answer comes first; its connection's other requests wait, and all behind them.
-      if (waiting === undefined || waiting.requester.hasLongRead) break;
+      if (waiting === undefined || mustStay(waiting.requester)) break;
       this.#head++;
       waiting.requester.throttled--;
       this.#large.remove(waiting.frame.length);
@@ -141,6 +141,11 @@ export class RequestThrottle {
     const reader = this.#reader.reset(frame, HEADER_BYTES);
     this.#pipeline.request(requester, xid, type, reader, 0, ids);
   }
+}
+
+/** It is not to be asked more: see `Connection`, which has read these requests already. */
+function mustStay({ hasLongRead, waiting }: Requester): boolean {
+  return hasLongRead || waiting.isFull;
 }
 
 function isThrottlable(type: number): boolean {

@@ -8,11 +8,20 @@
  * A frame may run once the session's writes up to `position` have been answered; it runs with the
  * first `ids` identities of its connection, those that were proven when it came. The frames are
  * copied, since the chunk that they came in is gone by then; the memory is used again.
+ *
+ * One that may take several turns seals the queue: a write behind it would be applied, and answered,
+ * before the read has ended. So nothing more is read from the connection until the queue is empty.
  */
 const HEADER_BYTES = 16;
 /** A whole request has a type too. */
 export const XID_BYTES = 4;
 const INITIAL_BYTES = 1024;
+/**
+ * Above this no more is read from the connection: they are all answered in one step, and each
+ * answer may be as large as a znode, so many may be owed at once.
+ */
+const FULL_FRAMES = 48;
+const FULL_BYTES: number = 1024 * 1024;
 /** A queue that grew beyond this gives its memory back when it is empty. */
 const RETAINED_BYTES_MAX = 0x1_0000;
 
@@ -27,6 +36,7 @@ export class WaitingFrames {
   #head = 0;
   #end = 0;
   #count = 0;
+  #isSealed = false;
 
   get isEmpty(): boolean {
     return this.#head === this.#end;
@@ -40,6 +50,12 @@ export class WaitingFrames {
   /** Bytes that wait. */
   get size(): number {
     return this.#end - this.#head;
+  }
+
+  /** Nothing more is to be read from the connection before some of them have been answered. */
+  get isFull(): boolean {
+    if (this.isEmpty) return false;
+    return this.#isSealed || this.#count >= FULL_FRAMES || this.size > FULL_BYTES;
   }
 
   /** A request that is refused once its turn comes stands here with its xid alone. */
@@ -58,6 +74,12 @@ export class WaitingFrames {
     frame.copy(this.#bytes, this.#end + HEADER_BYTES, start, end);
     this.#end += HEADER_BYTES + length;
     this.#count++;
+    this.#isSealed = false;
+  }
+
+  /** The one that was pushed last may take several turns. */
+  seal(): void {
+    this.#isSealed = true;
   }
 
   /** Hands out the frames whose position is at most `answered`, oldest first; false stops it. */

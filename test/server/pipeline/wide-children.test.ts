@@ -7,13 +7,14 @@ import { Reader } from "../../../protocol/jute.ts";
 import { type MultiOp, writeMultiRequest } from "../../../protocol/multi.ts";
 import { OpCode, Xid } from "../../../protocol/opcodes.ts";
 import { writeSetWatches } from "../../../protocol/proto.ts";
+import type { ServerConfig } from "../../../server/config.ts";
 import { ANYONE, type Peer, type Reply, ServerRoom } from "./server-room.ts";
 
 const EMPTY = Buffer.alloc(0);
 const CHILDREN = 30_000;
 
-function room(): { room: ServerRoom; peer: Peer } {
-  const made = new ServerRoom();
+function room(config: Partial<ServerConfig> = {}): { room: ServerRoom; peer: Peer } {
+  const made = new ServerRoom(config);
   const peer = made.open();
   peer.reply(peer.create("/p"));
   for (let from = 0; from < CHILDREN; from += 10_000) {
@@ -66,6 +67,50 @@ test("a wide list is of one moment, and what happens meanwhile is told behind it
   ]);
   expect(zxids).toEqual(zxids.toSorted((a, b) => a - b));
   expect(zxids[1]).toBe((zxids[0] ?? 0) + 1);
+});
+
+// server-semantics 3.6, client-protocol 4
+for (const throttled of [false, true]) {
+  test(`a wide list between two writes keeps its place${throttled ? " behind a throttle" : ""}`, () => {
+    const { room: made, peer } = room(throttled ? { requestThrottleMax: 1 } : {});
+    const before = peer.frames.length;
+    const xids: number[] = [];
+    peer.together(() => {
+      xids.push(peer.create("/p/first"));
+      xids.push(peer.read(OpCode.getChildren2, "/p", true));
+      xids.push(peer.delete("/p/first"));
+      xids.push(peer.send(OpCode.getAllChildrenNumber, (writer) => writer.string("/p")));
+      xids.push(peer.send(OpCode.closeSession));
+    });
+    made.until(() => peer.gone);
+    const [create = 0, list = 0, gone = 0, number = 0, close = 0] = xids;
+    const told = peer.frames.slice(before);
+    expect(told.map(({ xid }) => xid)).toEqual([create, list, -1, gone, number, close]);
+    expect(childrenOf(peer.reply(list)).length).toBe(CHILDREN + 1);
+    expect(peer.reply(number).body.readInt32BE(0)).toBe(CHILDREN);
+  });
+}
+
+test("a list that has become wide while it waited does not hold up the write behind it", () => {
+  const made = new ServerRoom();
+  const peer = made.open();
+  peer.reply(peer.create("/p"));
+  const ops = Array.from({ length: 5000 }, (_, i): MultiOp => {
+    return {
+      type: OpCode.create,
+      request: { path: `/p/${i}`, data: EMPTY, acl: ANYONE, flags: 0 },
+    };
+  });
+  const xids: number[] = [];
+  // A chunk carries less than the multi: all that follows has come by the time that it is whole.
+  peer.together(() => {
+    xids.push(peer.send(OpCode.multi, (writer) => writeMultiRequest(writer, ops)));
+    xids.push(peer.read(OpCode.getChildren, "/p"));
+    xids.push(peer.create("/behind"));
+  });
+  peer.reply(xids.at(-1) ?? 0);
+  expect(peer.frames.slice(1).map(({ xid }) => xid)).toEqual(xids);
+  expect(childrenOf(peer.reply(xids[1] ?? 0)).length).toBe(5000);
 });
 
 test("wide lists are made one after the other, also for who went away meanwhile", () => {
