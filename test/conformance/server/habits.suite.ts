@@ -84,6 +84,25 @@ export function habitsSuite(peer: Peer): void {
       client.drop();
     });
 
+    test("a TTL flag of create in a multi", async () => {
+      const path = freshPath();
+      const client = await open();
+      await client.create(path);
+      const failing = client.send(OpCode.multi, (writer) =>
+        writeParts(writer, [
+          [OpCode.create, creation(`${path}/a`, CreateFlag.persistent)],
+          [OpCode.create, creation(`${path}/b`, CreateFlag.persistentWithTtl)],
+        ]),
+      );
+      const flags = CreateFlag.persistentSequential;
+      const behind = await client.create(`${path}/`, { flags });
+      expect((await client.reply(failing)).err).toBe(MARSHALLING);
+      const [first, second] = [`${path}/0000000000`, `${path}/0000000001`];
+      // There the count of the create that failed is seen if the next one comes in time.
+      expect(either([first], [first, second])).toContain(pathIn(behind));
+      client.drop();
+    });
+
     test("a null path in a multi", async () => {
       const client = await open();
       const ask = (): Promise<Reply> =>

@@ -41,6 +41,7 @@ export const HABITS: readonly Habit[] = [
   { matter: "a write behind a setACL on its way" },
   { matter: "several watch modes on one path and connection" },
   { matter: "a null path in a multi" },
+  { matter: "a TTL flag of create in a multi" },
   { matter: "a null list of setWatches" },
   { matter: "a reconfig that does not decode" },
   { matter: "a sasl packet without a token" },

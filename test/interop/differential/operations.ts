@@ -30,6 +30,8 @@ interface Creation {
 const BODY_FREE = Buffer.alloc(0);
 const CREATE_FLAGS = [0, 0, 0, 1, 1, 2, 3, 4];
 const ODD_CREATE_FLAGS = [-1, 5, 6, 7, 100];
+/** In a multi those of TTL znodes leave traces at Apache (habits.ts). */
+const ODD_PART_FLAGS = [-1, 7, 100];
 const TTLS_MS = [1, 3_600_000, 2 ** 40 - 1];
 /** For a TTL znode none of them; for another kind of znode those above 0 are none either. */
 const ODD_TTLS_MS = [0, -1, 2 ** 40, -(2 ** 40)];
@@ -177,7 +179,8 @@ export class RandomOperations {
         return { type, flags: draw.pick([0, 1, 4, 7]), ttlMs: 1000 };
       return { type, flags: draw.pick([5, 6]), ttlMs: draw.pick(isOdd ? ODD_TTLS_MS : TTLS_MS) };
     }
-    const flags = draw.pick(isOdd ? ODD_CREATE_FLAGS : CREATE_FLAGS);
+    const odd = isPart ? ODD_PART_FLAGS : ODD_CREATE_FLAGS;
+    const flags = draw.pick(isOdd ? odd : CREATE_FLAGS);
     return { type: draw.pick([OpCode.create, OpCode.create2]), flags };
   }
 

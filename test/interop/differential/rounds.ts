@@ -134,7 +134,7 @@ export class RandomRounds {
   }
 
   #move(slot: number): Round {
-    const withIntruder = this.#draw.chance(0.3);
+    const withIntruder = this.#draw.chance(0.1);
     return { kind: "move", slot, withIntruder, timeoutMs: this.#timeout() };
   }
 
