@@ -31,13 +31,16 @@ function seek(name: string): Promise<{ readonly code: number | null; readonly ou
   });
 }
 
-test("the seven bugs that the simulator must find are planted", () => {
+test("the bugs that the simulator must find are planted", () => {
   expect(NAMES.toSorted()).toEqual([
     "ack-before-fsync",
     "digest-skipped-on-replay",
     "expiry-too-early",
+    "reaper-not-asked-again",
+    "recovered-ttls-not-enlisted",
     "sequence-from-child-count",
     "torn-tail-accepted",
+    "ttl-of-32-bits",
     "unsynced-directory-entry",
     "watch-after-reply",
   ]);

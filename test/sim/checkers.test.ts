@@ -3,7 +3,7 @@ import { CreateFlag, EventType, OpCode } from "../../protocol/opcodes.ts";
 import { CHECKERS } from "./checkers/index.ts";
 import type { Reply } from "./history.ts";
 import { replay } from "./replay.ts";
-import { changedStat, Story, type StoryConnection } from "./story.ts";
+import { changedStat, OPEN, Story, type StoryConnection } from "./story.ts";
 
 const ANNA = "0100000000000001";
 const BEN = "0100000000000002";
@@ -275,6 +275,43 @@ describe("EphemeralsFollowSessions", () => {
   test("notices a znode that is taken along and belongs to nobody", () => {
     story.log(BEN, 0, { type: OpCode.closeSession, paths: ["/a/e", "/a"] });
     expect(complaints(story)).toContain("EphemeralsFollowSessions");
+  });
+});
+
+describe("ReapedOnlyWhenOver", () => {
+  beforeEach(() => {
+    const data = Buffer.alloc(0);
+    const request = { path: "/a/t", data, acl: OPEN, flags: CreateFlag.persistentWithTtl };
+    const sent = story.send(anna, { type: OpCode.createTTL, request: { ...request, ttlMs: 500 } });
+    const outcome = story.model.write(sent.op, story.requester(anna), story.zxid + 1, 1000);
+    const body = { path: "/a/t", data, acl: OPEN, parentCVersion: 1, ttlMs: 500 };
+    story.log(ANNA, sent.xid, { type: OpCode.createTTL, ...body });
+    story.answer(anna, sent, outcome);
+  });
+
+  function reap(path: string): void {
+    story.model.reap(path, story.zxid + 1, 2000);
+    story.log("0000000000000000", 0, { type: OpCode.deleteContainer, path });
+  }
+
+  test("lets a TTL znode go whose time is over, and notices one that goes too early", () => {
+    reap("/a/t");
+    expect(complaints(story)).toEqual([]);
+    const last = story.txns.at(-1)!;
+    last.txn = { ...last.txn, header: { ...last.txn.header, timeMs: 1500 } };
+    expect(complaints(story)).toContain("ReapedOnlyWhenOver");
+  });
+
+  test("notices one that has a child", () => {
+    story.create(anna, "/a/t/child");
+    reap("/a/t");
+    expect(complaints(story)).toContain("ReapedOnlyWhenOver");
+  });
+
+  test("notices one that may stay for ever", () => {
+    story.create(anna, "/a/plain");
+    reap("/a/plain");
+    expect(complaints(story)).toContain("ReapedOnlyWhenOver");
   });
 });
 

@@ -9,6 +9,7 @@ import {
   readAuthPacket,
   readCreate2Response,
   readCreateRequest,
+  readCreateTTLRequest,
   readGetACLResponse,
   readGetChildren2Response,
   readGetChildrenResponse,
@@ -30,6 +31,8 @@ export function decodeRequest(reader: Reader, type: number): Op {
     case OpCode.create2:
     case OpCode.createContainer:
       return { type, request: withCopy(readCreateRequest(reader)) };
+    case OpCode.createTTL:
+      return { type, request: withCopy(readCreateTTLRequest(reader)) };
     case OpCode.delete:
       return { type, request: readVersionedRequest(reader) };
     case OpCode.setData:
@@ -69,7 +72,8 @@ export function decodeResult(reader: Reader, op: Op): Result {
     case OpCode.create:
       return { path: readPathResponse(reader).path ?? "" };
     case OpCode.create2:
-    case OpCode.createContainer: {
+    case OpCode.createContainer:
+    case OpCode.createTTL: {
       const { path, stat } = readCreate2Response(reader);
       return { path: path ?? "", stat };
     }

@@ -7,6 +7,7 @@ import { OpCode } from "../../protocol/opcodes.ts";
 import type {
   AuthPacket,
   CreateRequest,
+  CreateTTLRequest,
   SetACLRequest,
   SetDataRequest,
   SetWatches,
@@ -22,6 +23,7 @@ export type Op =
       readonly type: typeof OpCode.create | typeof OpCode.create2 | typeof OpCode.createContainer;
       readonly request: CreateRequest;
     }
+  | { readonly type: typeof OpCode.createTTL; readonly request: CreateTTLRequest }
   | { readonly type: typeof OpCode.delete; readonly request: VersionedRequest }
   | { readonly type: typeof OpCode.setData; readonly request: SetDataRequest }
   | { readonly type: typeof OpCode.setACL; readonly request: SetACLRequest }
@@ -128,6 +130,7 @@ export function isWrite(op: Op): boolean {
     case OpCode.create:
     case OpCode.create2:
     case OpCode.createContainer:
+    case OpCode.createTTL:
     case OpCode.delete:
     case OpCode.setData:
     case OpCode.setACL:

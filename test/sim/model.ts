@@ -6,7 +6,7 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import type { MultiOp } from "../../protocol/multi.ts";
 import { CreateFlag, EventType, OpCode, Perm } from "../../protocol/opcodes.ts";
 import { baseName, parentPath, pathProblem } from "../../protocol/paths.ts";
-import type { CreateRequest } from "../../protocol/proto.ts";
+import type { CreateRequest, CreateTTLRequest } from "../../protocol/proto.ts";
 import { crc32 } from "./checksums.ts";
 import type { Op } from "./history.ts";
 import { allowed, fixAcl, type Requester, shownAcl } from "./model-acl.ts";
@@ -16,6 +16,8 @@ const READ_ONLY: readonly ACL[] = [{ perms: Perm.read, id: { scheme: "world", id
 const RESERVED = new Set(["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"]);
 const CONTAINER = "8000000000000000";
 const NOBODY = "0000000000000000";
+/** Before the 40 bits of a TTL in milliseconds. */
+const TTL_MARK = "ff0000";
 
 export interface Node {
   data: Buffer | null;
@@ -29,7 +31,7 @@ export interface Node {
   /** As stored: the number of children ever created. */
   cversion: number;
   aversion: number;
-  /** A session, `CONTAINER` or `NOBODY`. */
+  /** A session, `CONTAINER`, `NOBODY`, or a TTL behind its mark. */
   owner: string;
   readonly children: Set<string>;
   /** Of its digest. */
@@ -100,13 +102,17 @@ export class Model {
     return paths;
   }
 
-  /** The reaper's own delete; the code that it must end with. */
-  deleteContainer(path: string, zxid: number): number {
+  /** The reaper's own delete, at a time of the server's clock; the code that it must end with. */
+  reap(path: string, zxid: number, timeMs: number): number {
     this.changes = [];
     const node = this.nodes.get(path);
     if (node === undefined) return ErrorCode.NoNode;
-    if (node.owner !== CONTAINER) return ErrorCode.BadVersion;
     if (node.children.size > 0) return ErrorCode.NotEmpty;
+    if (isTtl(node)) {
+      if (timeMs - node.mtime <= ttlOf(node)) return ErrorCode.BadVersion;
+    } else if (node.owner !== CONTAINER) {
+      return ErrorCode.BadVersion;
+    }
     this.#remove(path, zxid);
     return ErrorCode.Ok;
   }
@@ -127,7 +133,7 @@ export class Model {
 
   stat(path: string): Stat {
     const node = this.#at(path);
-    const ephemeral = node.owner !== NOBODY && node.owner !== CONTAINER;
+    const ephemeral = isEphemeral(node);
     return {
       czxid: node.czxid,
       mzxid: node.mzxid,
@@ -146,8 +152,8 @@ export class Model {
 
   /** Ephemeral znodes with the session that each belongs to. */
   *ephemerals(): Generator<readonly [path: string, session: string]> {
-    for (const [path, { owner }] of this.nodes) {
-      if (owner !== NOBODY && owner !== CONTAINER) yield [path, owner];
+    for (const [path, node] of this.nodes) {
+      if (isEphemeral(node)) yield [path, node.owner];
     }
   }
 
@@ -161,6 +167,7 @@ export class Model {
       case OpCode.create:
       case OpCode.create2:
       case OpCode.createContainer:
+      case OpCode.createTTL:
         return this.#create(op.request, op.type, requester, zxid, timeMs);
       case OpCode.delete:
         return this.#delete(op.request.path ?? "", op.request.version, requester, zxid);
@@ -197,7 +204,7 @@ export class Model {
   }
 
   #create(
-    request: CreateRequest,
+    request: CreateRequest | CreateTTLRequest,
     type: number,
     requester: Requester,
     zxid: number,
@@ -205,7 +212,8 @@ export class Model {
   ): Outcome {
     const { flags } = request;
     const asked = request.path ?? "";
-    if (flags < 0 || flags > 6) return { code: ErrorCode.BadArguments };
+    const ttlMs = "ttlMs" in request ? request.ttlMs : undefined;
+    if (!isKind(type, flags, ttlMs)) return { code: ErrorCode.BadArguments };
     if (!asked.includes("/") || asked.includes("\0")) return { code: ErrorCode.BadArguments };
     const acl = fixAcl(request.acl, requester);
     if (acl === undefined) return { code: ErrorCode.InvalidACL };
@@ -214,17 +222,13 @@ export class Model {
     if (asked === "/") return { code: ErrorCode.NodeExists };
     if (parent === undefined) return { code: ErrorCode.NoNode };
     if (!allowed(parent.acl, Perm.create, requester)) return { code: ErrorCode.NoAuth };
-    const sequential =
-      flags === CreateFlag.persistentSequential || flags === CreateFlag.ephemeralSequential;
-    const path = sequential ? asked + String(parent.cversion).padStart(10, "0") : asked;
+    const path = isSequential(flags) ? asked + String(parent.cversion).padStart(10, "0") : asked;
     if (pathProblem(path) !== undefined) return { code: ErrorCode.BadArguments };
     if (this.nodes.has(path)) return { code: ErrorCode.NodeExists };
-    if (parent.owner !== NOBODY && parent.owner !== CONTAINER) {
-      return { code: ErrorCode.NoChildrenForEphemerals };
-    }
+    if (isEphemeral(parent)) return { code: ErrorCode.NoChildrenForEphemerals };
     const ephemeral = flags === CreateFlag.ephemeral || flags === CreateFlag.ephemeralSequential;
-    const owner =
-      type === OpCode.createContainer ? CONTAINER : ephemeral ? requester.session : NOBODY;
+    const nobodys = type === OpCode.createContainer ? CONTAINER : ttlOwner(ttlMs);
+    const owner = ephemeral ? requester.session : nobodys;
     this.#change(parentName, (node) => {
       node.cversion++;
       node.pzxid = zxid;
@@ -428,6 +432,45 @@ export class Model {
     if (node === undefined) throw new Error(`the model has no ${path}`);
     return node;
   }
+}
+
+/** Whether there is such a kind of znode, and this request may ask for it. */
+function isKind(type: number, flags: number, ttlMs: number | undefined): boolean {
+  switch (flags) {
+    case CreateFlag.persistentWithTtl:
+    case CreateFlag.persistentSequentialWithTtl:
+      return ttlMs !== undefined && ttlMs > 0 && ttlMs < 2 ** 40;
+    case CreateFlag.container:
+      return type !== OpCode.createTTL;
+    default:
+      return (
+        flags >= 0 && flags < 7 && type !== OpCode.createTTL && type !== OpCode.createContainer
+      );
+  }
+}
+
+export function isSequential(flags: number): boolean {
+  return (
+    flags === CreateFlag.persistentSequential ||
+    flags === CreateFlag.ephemeralSequential ||
+    flags === CreateFlag.persistentSequentialWithTtl
+  );
+}
+
+function ttlOwner(ttlMs: number | undefined): string {
+  return ttlMs === undefined ? NOBODY : TTL_MARK + ttlMs.toString(16).padStart(10, "0");
+}
+
+function isTtl({ owner }: Node): boolean {
+  return owner.startsWith(TTL_MARK);
+}
+
+function ttlOf({ owner }: Node): number {
+  return Number.parseInt(owner.slice(TTL_MARK.length), 16);
+}
+
+function isEphemeral(node: Node): boolean {
+  return node.owner !== NOBODY && node.owner !== CONTAINER && !isTtl(node);
 }
 
 function crcOf(path: string, node: Node): number {

@@ -1,7 +1,7 @@
 // The log of a run replayed on the model, request by request. What the model expected of each txn
 // and of each read is what checkers compare with what was seen.
 
-import { CreateFlag, OpCode } from "../../protocol/opcodes.ts";
+import { OpCode } from "../../protocol/opcodes.ts";
 import { parentPath } from "../../protocol/paths.ts";
 import type { TxnBody } from "../../protocol/txn.ts";
 import { wordsHex } from "../../protocol/zxid.ts";
@@ -15,7 +15,7 @@ import {
   type Reply,
   type Sent,
 } from "./history.ts";
-import { type Change, Model, type Outcome, type ReadOutcome } from "./model.ts";
+import { type Change, isSequential, Model, type Outcome, type ReadOutcome } from "./model.ts";
 import { digestId, type Requester } from "./model-acl.ts";
 
 export interface Step {
@@ -105,7 +105,7 @@ function advance(
       return { expected: ok, closes: model.closeSession(session, header.zxid) };
     case OpCode.deleteContainer:
       return {
-        expected: { code: model.deleteContainer(body.path ?? "", header.zxid) },
+        expected: { code: model.reap(body.path ?? "", header.zxid, header.timeMs) },
         closes: [],
       };
     default: {
@@ -177,9 +177,7 @@ function orphanIn(model: Model): string | undefined {
 function numbersOf(logged: LoggedTxn, sent: Sent | undefined, model: Model): Step["numbers"] {
   const numbers: { parent: string; number: string }[] = [];
   const take = (flags: number, body: TxnBody): void => {
-    if (flags !== CreateFlag.persistentSequential && flags !== CreateFlag.ephemeralSequential)
-      return;
-    if (body.type !== OpCode.create && body.type !== OpCode.create2) return;
+    if (!isSequential(flags) || !("parentCVersion" in body)) return;
     const path = body.path ?? "";
     const life = model.nodes.get(parentPath(path))?.czxid;
     if (life === undefined) return; // the same txn deleted the parent again

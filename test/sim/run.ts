@@ -10,7 +10,7 @@ import { Nemesis } from "./nemesis.ts";
 import { replay } from "./replay.ts";
 import { CLIENT_PORT, LOG_DIR, ServerActor } from "./server-actor.ts";
 import { Recorder } from "./tap.ts";
-import { Workload } from "./workload.ts";
+import { TIMED, Workload } from "./workload.ts";
 
 const SECOND_US = 1_000_000;
 const FAULTS_OVER_US = 53 * SECOND_US;
@@ -51,6 +51,7 @@ export interface Reached {
   watchEvents: number;
   restoredWatches: number;
   containersReaped: number;
+  ttlsReaped: number;
   diskStops: number;
   refusals: number;
 }
@@ -150,6 +151,9 @@ class Run {
       const tree = this.#server.server?.tree;
       return tree !== undefined && tree.sessions.size === 0;
     });
+    this.#await("WhatIsOverGoes", "nothing is left that the reaper must take", () => {
+      return this.#server.overdue === undefined;
+    });
     world.runUntil(Math.max(world.nowUs, SIMULATED_MIN_US));
     this.#server.kill("power");
     this.#server.start();
@@ -245,6 +249,11 @@ class Run {
     const { tally, host } = this.#server;
     const types = (type: number): number =>
       history?.txns.filter(({ txn }) => txn.header.type === type).length ?? 0;
+    const ttlsReaped =
+      history?.txns.filter(
+        ({ txn: { body } }) =>
+          body.type === OpCode.deleteContainer && body.path?.startsWith(`${TIMED}/`),
+      ).length ?? 0;
     const sessions = new Map<string, number>();
     let watchEvents = 0;
     let restoredWatches = 0;
@@ -279,7 +288,8 @@ class Run {
       failedMultis,
       watchEvents,
       restoredWatches,
-      containersReaped: types(OpCode.deleteContainer),
+      containersReaped: types(OpCode.deleteContainer) - ttlsReaped,
+      ttlsReaped,
       diskStops: tally.diskStops,
       refusals: tally.refusals,
     };

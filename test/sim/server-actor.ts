@@ -68,6 +68,7 @@ export class ServerActor {
       snapCount: draw.between(30, 150),
       preAllocBytes: draw.pick([0, 4096, 16_384, 65_536]),
       txnLogSizeLimitBytes: draw.pick([0, 0, 8192]),
+      extendedTypes: true,
       containerCheckIntervalMs: 4000,
       purgeIntervalMs: 0,
     };
@@ -85,6 +86,21 @@ export class ServerActor {
 
   get tickTimeMs(): number {
     return this.#config.tickTimeMs;
+  }
+
+  /** A znode that the reaper must take: a used container or a TTL znode, alone, its time over. */
+  get overdue(): string | undefined {
+    const tree = this.#server?.tree;
+    if (tree === undefined) return undefined;
+    const wallMs = this.host.clock.wallMs();
+    for (let slot = tree.root; slot !== 0; slot = tree.successor(slot)) {
+      if (tree.childCount(slot) > 0) continue;
+      const kind = tree.kind(slot);
+      const ttlMs = (tree.ownerHigh(slot) & 0xff) * 2 ** 32 + (tree.ownerLow(slot) >>> 0);
+      const isOver = kind === "ttl" ? wallMs - tree.mtime(slot) > ttlMs : tree.cversion(slot) > 0;
+      if (isOver && (kind === "ttl" || kind === "container")) return tree.pathText(slot);
+    }
+    return undefined;
   }
 
   /** Turns the machine on and starts the process. */

@@ -8,7 +8,7 @@ import type { History, LoggedTxn, Moment, Op, Reply, Sent, WatchEvent } from "./
 import { Model, type Outcome } from "./model.ts";
 import type { Requester } from "./model-acl.ts";
 
-const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
+export const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
 
 /** Everything of a type can be written. */
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -169,7 +169,8 @@ export class Story {
           sessionLow: Number.parseInt(session.slice(8), 16) | 0,
           cxid,
           zxid: this.txns.length + 1,
-          timeMs: body.type === OpCode.setData ? 2000 : 1000,
+          timeMs:
+            body.type === OpCode.setData || body.type === OpCode.deleteContainer ? 2000 : 1000,
           type: body.type,
         },
         body,

@@ -20,6 +20,7 @@ const MUST_REACH: readonly (keyof Reached)[] = [
   "watchEvents",
   "restoredWatches",
   "containersReaped",
+  "ttlsReaped",
   "diskStops",
 ];
 const SHARE_MIN = 1 / 20;

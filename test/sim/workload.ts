@@ -18,7 +18,17 @@ export interface Call {
 }
 
 /** The places of the tree where clients meet; each is made at the start by whoever comes first. */
-export const ROOTS: readonly string[] = ["/plain", "/queue", "/locks", "/boxes", "/secret"];
+export const ROOTS: readonly string[] = [
+  "/plain",
+  "/queue",
+  "/locks",
+  "/boxes",
+  "/timed",
+  "/secret",
+];
+
+/** Where every znode that has a TTL is. */
+export const TIMED = "/timed";
 
 const NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
@@ -32,6 +42,11 @@ const CLOSED: readonly ACL[] = [
 ];
 /** No list at all: it must be refused. */
 const NONE: readonly ACL[] = [];
+
+/** Short ones are over within a run. One of more than 32 bits is not, unless a clock jumps. */
+const TTLS_MS: readonly number[] = [500, 1500, 4000, 8000, 2 ** 32 + 1000];
+/** No TTLs: they must be refused. */
+const BAD_TTLS_MS: readonly number[] = [0, -1, 2 ** 40];
 
 const KNOWN_MAX = 60;
 const BALLAST = "/ballast-";
@@ -50,6 +65,7 @@ const CHOICES: readonly (readonly [share: number, make: (load: Workload) => Call
   [9, (load) => load.createSequential()],
   [8, (load) => load.createEphemeral()],
   [3, (load) => load.createBoxed()],
+  [4, (load) => load.createTimed()],
   [12, (load) => load.setData()],
   [10, (load) => load.delete()],
   [3, (load) => load.setACL()],
@@ -158,6 +174,20 @@ export class Workload {
     return this.#create(operations.create, path, CreateFlag.persistent, OPEN);
   }
 
+  /** A znode with a TTL, or something below one: it lives on as long as that is there. */
+  createTimed(): Call {
+    const draw = this.#draw;
+    const path = `${TIMED}/${draw.pick(NAMES)}`;
+    if (draw.chance(0.2)) {
+      const below = `${path}/${draw.pick(NAMES)}`;
+      return this.#create(operations.create, below, CreateFlag.persistent, OPEN);
+    }
+    const mode = draw.chance(0.3) ? operations.CREATES["ttl-sequential"] : operations.CREATES.ttl;
+    const { flags, operation } = mode;
+    const ttlMs = this.#ttlMs();
+    return call(operation, { path, data: this.#data(), acl: OPEN, flags, ttlMs }, path);
+  }
+
   setData(): Call {
     const path = this.#somewhere();
     return call(operations.setData, { path, data: this.#data(), version: this.#version() }, path);
@@ -184,7 +214,7 @@ export class Workload {
   #part(): MultiOp {
     const draw = this.#draw;
     const path = this.#somewhere();
-    switch (draw.below(8)) {
+    switch (draw.below(9)) {
       case 0:
         return { type: OpCode.check, request: { path, version: this.#version() } };
       case 1:
@@ -206,6 +236,17 @@ export class Workload {
             data: this.#data(),
             acl: OPEN,
             flags: draw.pick([CreateFlag.persistent, CreateFlag.ephemeral]),
+          },
+        };
+      case 5:
+        return {
+          type: OpCode.createTTL,
+          request: {
+            path: `${TIMED}/n-`,
+            data: this.#data(),
+            acl: OPEN,
+            flags: CreateFlag.persistentSequentialWithTtl,
+            ttlMs: this.#ttlMs(),
           },
         };
       default:
@@ -256,6 +297,10 @@ export class Workload {
 
   #version(): number {
     return this.#draw.chance(0.85) ? -1 : this.#draw.below(3);
+  }
+
+  #ttlMs(): number {
+    return this.#draw.pick(this.#draw.chance(0.95) ? TTLS_MS : BAD_TTLS_MS);
   }
 
   #data(): Buffer | null {

@@ -4,8 +4,12 @@ import type { Bug } from "../bug.ts";
 export const bug: Bug = {
   name: "watch-after-reply",
   file: "server/net/connection.ts",
-  anchor: `    out.patchInt(start + 16, code);
+  anchor: `    this.#context.pipeline.stats.countResponse(this.#outbox.endReply(zxid, code));
     this.#countSent();
+  }
+
+  answered(type: number, xid: number, zxid: Zxid, latencyMs: number, nowMs: number): void {
+    this.usage.answered(type, xid, zxid, latencyMs, nowMs);
   }
 
   deliver(frame: Buffer): void {
@@ -13,13 +17,17 @@ export const bug: Bug = {
     this.out.raw(frame);
     this.#countSent();
   }`,
-  replacement: `    out.patchInt(start + 16, code);
-    for (const frame of this.late) out.raw(frame);
+  replacement: `    this.#context.pipeline.stats.countResponse(this.#outbox.endReply(zxid, code));
+    for (const frame of this.late) this.out.raw(frame);
     this.late = [];
     this.#countSent();
   }
 
   late: Buffer[] = [];
+
+  answered(type: number, xid: number, zxid: Zxid, latencyMs: number, nowMs: number): void {
+    this.usage.answered(type, xid, zxid, latencyMs, nowMs);
+  }
 
   deliver(frame: Buffer): void {
     if (this.#state !== "open") return;

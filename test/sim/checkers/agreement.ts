@@ -72,6 +72,7 @@ function partDifference(body: TxnBody, expected: Outcome): string | undefined {
     case OpCode.create:
     case OpCode.create2:
     case OpCode.createContainer:
+    case OpCode.createTTL:
       return body.path === expected.path ? undefined : `creates ${body.path}, not ${expected.path}`;
     case OpCode.setData:
       return body.version === expected.stat?.version

@@ -13,6 +13,7 @@ import {
   timeForward,
   writesLinearizable,
 } from "./order.ts";
+import { reapedOnlyWhenOver } from "./reaped.ts";
 import { ephemeralsFollowSessions, expiryNotEarly } from "./sessions.ts";
 import { watchesOnceAndBefore } from "./watches.ts";
 
@@ -28,6 +29,7 @@ export const CHECKERS: readonly Checker[] = [
   timeForward,
   sequenceUnique,
   expiryNotEarly,
+  reapedOnlyWhenOver,
   recoveredPrefix,
   digestsMatch,
   watchesOnceAndBefore,
