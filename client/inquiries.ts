@@ -38,7 +38,7 @@ export interface Identity {
   readonly user: string;
 }
 
-const getEphemerals: Operation<string, readonly string[]> = {
+export const getEphemerals: Operation<string, readonly string[]> = {
   name: "getEphemerals",
   type: OpCode.getEphemerals,
   kind: "read",
@@ -47,7 +47,7 @@ const getEphemerals: Operation<string, readonly string[]> = {
   read: (reader) => readGetEphemeralsResponse(reader).ephemerals ?? [],
 };
 
-const getAllChildrenNumber: Operation<string, number> = {
+export const getAllChildrenNumber: Operation<string, number> = {
   name: "getAllChildrenNumber",
   type: OpCode.getAllChildrenNumber,
   kind: "read",
@@ -56,7 +56,7 @@ const getAllChildrenNumber: Operation<string, number> = {
   read: (reader) => readGetAllChildrenNumberResponse(reader).totalNumber,
 };
 
-const whoAmI: Operation<undefined, Identity[]> = {
+export const whoAmI: Operation<undefined, Identity[]> = {
   name: "whoAmI",
   type: OpCode.whoAmI,
   kind: "read",
@@ -69,7 +69,7 @@ const whoAmI: Operation<undefined, Identity[]> = {
     })),
 };
 
-const multiRead: Operation<readonly MultiReadOp[], MultiReadResult[]> = {
+export const multiRead: Operation<readonly MultiReadOp[], MultiReadResult[]> = {
   name: "multiRead",
   type: OpCode.multiRead,
   kind: "read",

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { CreateFlag, EventType, OpCode } from "../../protocol/opcodes.ts";
 import { CHECKERS } from "./checkers/index.ts";
-import type { Reply } from "./history.ts";
+import type { Op, Reply } from "./history.ts";
 import { replay } from "./replay.ts";
 import { changedStat, OPEN, Story, type StoryConnection } from "./story.ts";
 
@@ -356,6 +356,33 @@ describe("RepliesAgreeWithModel", () => {
     expect(complaints(story)).toEqual(["RepliesAgreeWithModel"]);
     reply.result = { ...reply.result, data: null };
     expect(complaints(story)).toEqual(["RepliesAgreeWithModel"]);
+  });
+
+  test("notices an ephemeral too many, a wrong count, a wrong name and a wrong read", () => {
+    story.create(anna, "/a/e", CreateFlag.ephemeral);
+    const request = { path: "/a", watch: false };
+    const asked: readonly (readonly [op: Op, wrong: Partial<Reply["result"]>])[] = [
+      [{ type: OpCode.getEphemerals, path: "/" }, { paths: ["/a/e", "/a"] }],
+      [{ type: OpCode.getAllChildrenNumber, path: "/a" }, { total: 2 }],
+      [{ type: OpCode.whoAmI }, { identities: ["ip:10.0.1.2"] }],
+      [
+        { type: OpCode.multiRead, reads: [{ type: OpCode.getChildren, request }] },
+        { reads: [{ type: OpCode.getChildren, children: [] }] },
+      ],
+    ];
+    for (const [op, wrong] of asked) {
+      const sent = story.send(anna, op);
+      const outcome = story.model.read(op, story.requester(anna));
+      const { reads, ...others } = outcome;
+      const truth = reads?.map(({ children = [] }) => ({ type: OpCode.getChildren, children }));
+      const reply = falsify(story.answer(anna, sent, others));
+      reply.result = { ...reply.result, ...(truth === undefined ? {} : { reads: truth }) };
+      expect(complaints(story)).toEqual([]);
+      const { result } = reply;
+      reply.result = { ...result, ...wrong };
+      expect(complaints(story), String(op.type)).toEqual(["RepliesAgreeWithModel"]);
+      reply.result = result;
+    }
   });
 
   test("notices a wrong code", () => {

@@ -2,8 +2,14 @@
 // frame's are gone when its handler returns.
 
 import { readStat } from "../../protocol/data.ts";
+import {
+  readGetAllChildrenNumberResponse,
+  readGetEphemeralsResponse,
+  readWhoAmIResponse,
+} from "../../protocol/inquiries.ts";
 import { type Reader } from "../../protocol/jute.ts";
 import { type MultiOp, readMultiRequest, readMultiResponse } from "../../protocol/multi.ts";
+import { readMultiReadRequest, readMultiReadResponse } from "../../protocol/multi-read.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import {
   readAuthPacket,
@@ -48,6 +54,8 @@ export function decodeRequest(reader: Reader, type: number): Op {
       return { type, request: readWatchableRequest(reader) };
     case OpCode.getACL:
     case OpCode.sync:
+    case OpCode.getEphemerals:
+    case OpCode.getAllChildrenNumber:
       return { type, path: readPathRequest(reader).path };
     case OpCode.setWatches:
       return { type, request: readSetWatches(reader) };
@@ -58,7 +66,10 @@ export function decodeRequest(reader: Reader, type: number): Op {
       const { scheme, auth, ...packet } = readAuthPacket(reader);
       return { type, request: { ...packet, scheme, auth: copied(auth) } };
     }
+    case OpCode.multiRead:
+      return { type, reads: readMultiReadRequest(reader) };
     case OpCode.ping:
+    case OpCode.whoAmI:
     case OpCode.closeSession:
       return { type };
     default:
@@ -95,6 +106,20 @@ export function decodeResult(reader: Reader, op: Op): Result {
     }
     case OpCode.multi:
       return { results: readMultiResponse(reader) };
+    case OpCode.getEphemerals:
+      return { paths: readGetEphemeralsResponse(reader).ephemerals ?? [] };
+    case OpCode.getAllChildrenNumber:
+      return { total: readGetAllChildrenNumberResponse(reader).totalNumber };
+    case OpCode.whoAmI: {
+      const identities = readWhoAmIResponse(reader).clientInfo ?? [];
+      return { identities: identities.map(({ authScheme, user }) => `${authScheme}:${user}`) };
+    }
+    case OpCode.multiRead:
+      return {
+        reads: readMultiReadResponse(reader).map((read) =>
+          read.type === OpCode.getData ? withCopy(read) : read,
+        ),
+      };
     default:
       return {};
   }

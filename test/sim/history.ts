@@ -3,6 +3,7 @@
 
 import type { ACL, Stat } from "../../protocol/data.ts";
 import type { MultiOp, MultiResult } from "../../protocol/multi.ts";
+import type { MultiReadOp, MultiReadResult } from "../../protocol/multi-read.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import type {
   AuthPacket,
@@ -36,14 +37,24 @@ export type Op =
         | typeof OpCode.getChildren2;
       readonly request: WatchableRequest;
     }
-  | { readonly type: typeof OpCode.getACL | typeof OpCode.sync; readonly path: string | null }
+  | {
+      readonly type:
+        | typeof OpCode.getACL
+        | typeof OpCode.sync
+        | typeof OpCode.getEphemerals
+        | typeof OpCode.getAllChildrenNumber;
+      readonly path: string | null;
+    }
+  | { readonly type: typeof OpCode.multiRead; readonly reads: readonly MultiReadOp[] }
   | { readonly type: typeof OpCode.setWatches; readonly request: SetWatches }
   | {
       readonly type: typeof OpCode.removeWatches | typeof OpCode.checkWatches;
       readonly request: WatcherRequest;
     }
   | { readonly type: typeof OpCode.auth; readonly request: AuthPacket }
-  | { readonly type: typeof OpCode.ping | typeof OpCode.closeSession };
+  | {
+      readonly type: typeof OpCode.ping | typeof OpCode.whoAmI | typeof OpCode.closeSession;
+    };
 
 /** A point in a run. Two things at one time are in the order of `order`. */
 export interface Moment {
@@ -66,6 +77,13 @@ export interface Result {
   readonly children?: readonly string[];
   readonly acl?: readonly ACL[];
   readonly results?: readonly MultiResult[];
+  /** Of getEphemerals. */
+  readonly paths?: readonly string[];
+  /** Of getAllChildrenNumber. */
+  readonly total?: number;
+  /** Of whoAmI, each `scheme:user`. */
+  readonly identities?: readonly string[];
+  readonly reads?: readonly MultiReadResult[];
 }
 
 export interface Reply {

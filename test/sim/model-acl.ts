@@ -64,3 +64,11 @@ export function shownAcl(acl: readonly ACL[], requester: Requester): readonly AC
     return { perms, id: { scheme: id.scheme, id: `${id.id?.split(":")[0]}:x` } };
   });
 }
+
+/** What whoAmI tells somebody: names, and nothing that proves them. */
+export function identitiesOf({ auths }: Requester): readonly string[] {
+  return [...auths].map((auth) => {
+    const [scheme, user] = auth.split(":");
+    return `${scheme}:${user}`;
+  });
+}

@@ -9,16 +9,21 @@ import { baseName, parentPath, pathProblem } from "../../protocol/paths.ts";
 import type { CreateRequest, CreateTTLRequest } from "../../protocol/proto.ts";
 import { crc32 } from "./checksums.ts";
 import type { Op } from "./history.ts";
-import { allowed, fixAcl, type Requester, shownAcl } from "./model-acl.ts";
+import { allowed, fixAcl, identitiesOf, type Requester, shownAcl } from "./model-acl.ts";
+import {
+  CONTAINER,
+  isEphemeral,
+  isKind,
+  isSequential,
+  isTtl,
+  NOBODY,
+  ttlOf,
+  ttlOwner,
+} from "./model-kind.ts";
 
 const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
 const READ_ONLY: readonly ACL[] = [{ perms: Perm.read, id: { scheme: "world", id: "anyone" } }];
 const RESERVED = new Set(["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"]);
-const CONTAINER = "8000000000000000";
-const NOBODY = "0000000000000000";
-/** Before the 40 bits of a TTL in milliseconds. */
-const TTL_MARK = "ff0000";
-
 export interface Node {
   data: Buffer | null;
   acl: readonly ACL[];
@@ -60,6 +65,11 @@ export interface ReadOutcome extends Outcome {
   readonly data?: Buffer | null;
   readonly children?: readonly string[];
   readonly acl?: readonly ACL[];
+  readonly paths?: readonly string[];
+  readonly total?: number;
+  readonly identities?: readonly string[];
+  /** Of a multiRead, one for each. */
+  readonly reads?: readonly ReadOutcome[];
 }
 
 export class Model {
@@ -126,6 +136,17 @@ export class Model {
         return this.#readNode(op.type, op.request.path, requester);
       case OpCode.getACL:
         return this.#readAcl(op.path, requester);
+      case OpCode.getEphemerals:
+        return { code: ErrorCode.Ok, paths: this.#ephemeralsOf(requester, op.path ?? "") };
+      case OpCode.getAllChildrenNumber:
+        return this.#countBelow(op.path ?? "", requester);
+      case OpCode.whoAmI:
+        return { code: ErrorCode.Ok, identities: identitiesOf(requester) };
+      case OpCode.multiRead:
+        return {
+          code: ErrorCode.Ok,
+          reads: op.reads.map(({ type, request }) => this.#readNode(type, request.path, requester)),
+        };
       default:
         return { code: ErrorCode.Ok };
     }
@@ -348,6 +369,23 @@ export class Model {
     };
   }
 
+  #ephemeralsOf({ session }: Requester, prefix: string): readonly string[] {
+    return [...this.ephemerals()].flatMap(([path, owner]) =>
+      owner === session && path.startsWith(prefix) ? [path] : [],
+    );
+  }
+
+  #countBelow(path: string, requester: Requester): ReadOutcome {
+    const node = this.nodes.get(path);
+    if (node === undefined) return { code: ErrorCode.NoNode };
+    if (!allowed(node.acl, Perm.read, requester)) return { code: ErrorCode.NoAuth };
+    const prefix = path === "/" ? "/" : `${path}/`;
+    const below = [...this.nodes.keys()].filter(
+      (other) => other !== path && other.startsWith(prefix),
+    );
+    return { code: ErrorCode.Ok, total: below.length };
+  }
+
   #remove(path: string, zxid: number): void {
     const node = this.#at(path);
     const parentName = parentPath(path);
@@ -432,45 +470,6 @@ export class Model {
     if (node === undefined) throw new Error(`the model has no ${path}`);
     return node;
   }
-}
-
-/** Whether there is such a kind of znode, and this request may ask for it. */
-function isKind(type: number, flags: number, ttlMs: number | undefined): boolean {
-  switch (flags) {
-    case CreateFlag.persistentWithTtl:
-    case CreateFlag.persistentSequentialWithTtl:
-      return ttlMs !== undefined && ttlMs > 0 && ttlMs < 2 ** 40;
-    case CreateFlag.container:
-      return type !== OpCode.createTTL;
-    default:
-      return (
-        flags >= 0 && flags < 7 && type !== OpCode.createTTL && type !== OpCode.createContainer
-      );
-  }
-}
-
-export function isSequential(flags: number): boolean {
-  return (
-    flags === CreateFlag.persistentSequential ||
-    flags === CreateFlag.ephemeralSequential ||
-    flags === CreateFlag.persistentSequentialWithTtl
-  );
-}
-
-function ttlOwner(ttlMs: number | undefined): string {
-  return ttlMs === undefined ? NOBODY : TTL_MARK + ttlMs.toString(16).padStart(10, "0");
-}
-
-function isTtl({ owner }: Node): boolean {
-  return owner.startsWith(TTL_MARK);
-}
-
-function ttlOf({ owner }: Node): number {
-  return Number.parseInt(owner.slice(TTL_MARK.length), 16);
-}
-
-function isEphemeral(node: Node): boolean {
-  return node.owner !== NOBODY && node.owner !== CONTAINER && !isTtl(node);
 }
 
 function crcOf(path: string, node: Node): number {

@@ -15,8 +15,9 @@ import {
   type Reply,
   type Sent,
 } from "./history.ts";
-import { type Change, isSequential, Model, type Outcome, type ReadOutcome } from "./model.ts";
+import { type Change, Model, type Outcome, type ReadOutcome } from "./model.ts";
 import { digestId, type Requester } from "./model-acl.ts";
+import { isSequential } from "./model-kind.ts";
 
 export interface Step {
   readonly logged: LoggedTxn;

@@ -1,10 +1,12 @@
 // What clients ask for: every operation of the service, on few paths, so that requests meet.
 
+import * as inquiries from "../../client/inquiries.ts";
 import type { Operation } from "../../client/operations.ts";
 import * as operations from "../../client/operations.ts";
 import type { WatchKind } from "../../client/watches.ts";
 import type { ACL } from "../../protocol/data.ts";
 import type { MultiOp } from "../../protocol/multi.ts";
+import type { MultiReadOp } from "../../protocol/multi-read.ts";
 import { CreateFlag, OpCode, Perm } from "../../protocol/opcodes.ts";
 import type { SimRandom } from "../../server/testing/index.ts";
 
@@ -61,6 +63,10 @@ const CHOICES: readonly (readonly [share: number, make: (load: Workload) => Call
   [12, (load) => load.getChildren()],
   [2, (load) => load.getACL()],
   [3, (load) => load.sync()],
+  [4, (load) => load.multiRead()],
+  [2, (load) => load.getEphemerals()],
+  [2, (load) => load.getAllChildrenNumber()],
+  [1, () => call(inquiries.whoAmI, undefined, "/")],
   [6, (load) => load.create()],
   [9, (load) => load.createSequential()],
   [8, (load) => load.createEphemeral()],
@@ -137,6 +143,27 @@ export class Workload {
   sync(): Call {
     const path = this.#somewhere();
     return call(operations.sync, path, path);
+  }
+
+  multiRead(): Call {
+    const reads = Array.from(
+      { length: this.#draw.between(1, 6) },
+      (): MultiReadOp => ({
+        type: this.#draw.pick([OpCode.getData, OpCode.getChildren]),
+        request: { path: this.#somewhere(), watch: this.#draw.chance(0.2) },
+      }),
+    );
+    return call(inquiries.multiRead, reads, "/");
+  }
+
+  getEphemerals(): Call {
+    const prefix = this.#draw.pick(["/", "/locks", "/locks/l-", "/plain/", "/nowhere"]);
+    return call(inquiries.getEphemerals, prefix, prefix);
+  }
+
+  getAllChildrenNumber(): Call {
+    const path = this.#draw.chance(0.3) ? "/" : this.#somewhere();
+    return call(inquiries.getAllChildrenNumber, path, path);
   }
 
   create(): Call {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { ErrorCode } from "../../../protocol/errors.ts";
 import type { MultiResult } from "../../../protocol/multi.ts";
+import type { MultiReadResult } from "../../../protocol/multi-read.ts";
 import { OpCode } from "../../../protocol/opcodes.ts";
 import type { TxnBody } from "../../../protocol/txn.ts";
 import { isWrite, type Reply } from "../history.ts";
@@ -96,15 +97,47 @@ function replyDifference(reply: Reply, expected: ReadOutcome): string | undefine
     ["data", result.data, expected.data],
     ["children", sorted(result.children), sorted(expected.children)],
     ["acl", result.acl, expected.acl],
+    ["paths", sorted(result.paths), sorted(expected.paths)],
+    ["total", result.total, expected.total],
+    ["identities", sorted(result.identities), sorted(expected.identities)],
   ] as const;
   for (const [name, seen, wanted] of fields) {
     if (seen !== undefined && !isDeepStrictEqual(seen, wanted)) {
       return `has ${name} ${JSON.stringify(seen)}, not ${JSON.stringify(wanted)}`;
     }
   }
+  if (result.reads !== undefined) return readsDifference(result.reads, expected.reads ?? []);
   return result.results === undefined
     ? undefined
     : resultsDifference(result.results, expected.parts ?? []);
+}
+
+function readsDifference(
+  reads: readonly MultiReadResult[],
+  expected: readonly ReadOutcome[],
+): string | undefined {
+  if (reads.length !== expected.length) {
+    return `has ${reads.length} reads, not ${expected.length}`;
+  }
+  for (const [index, read] of reads.entries()) {
+    const { code, data, stat, children } = expected[index] as ReadOutcome;
+    const seen =
+      read.type === OpCode.error
+        ? [read.err]
+        : read.type === OpCode.getData
+          ? [ErrorCode.Ok, read.data, read.stat]
+          : [ErrorCode.Ok, sorted(read.children ?? [])];
+    const wanted =
+      code !== ErrorCode.Ok
+        ? [code]
+        : read.type === OpCode.getData
+          ? [code, data, stat]
+          : [code, sorted(children)];
+    if (!isDeepStrictEqual(seen, wanted)) {
+      return `has ${JSON.stringify(seen)} in read ${index}, not ${JSON.stringify(wanted)}`;
+    }
+  }
+  return undefined;
 }
 
 function resultsDifference(
