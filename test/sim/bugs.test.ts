@@ -36,12 +36,13 @@ test("the bugs that the simulator must find are planted", () => {
     "ack-before-fsync",
     "digest-skipped-on-replay",
     "expiry-too-early",
-    "reaper-not-asked-again",
     "recovered-ttls-not-enlisted",
     "sequence-from-child-count",
     "torn-tail-accepted",
     "ttl-of-32-bits",
     "unsynced-directory-entry",
+    "usage-keeps-ephemerals",
+    "usage-not-recounted",
     "watch-after-reply",
   ]);
 });

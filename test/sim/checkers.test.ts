@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { CreateFlag, EventType, OpCode } from "../../protocol/opcodes.ts";
 import { CHECKERS } from "./checkers/index.ts";
 import type { Op, Reply } from "./history.ts";
+import { LIMITED, QUOTA, QUOTA_LIMITS, QUOTA_STATS } from "./model-quota.ts";
 import { replay } from "./replay.ts";
 import { changedStat, OPEN, Story, type StoryConnection } from "./story.ts";
 
@@ -315,7 +316,45 @@ describe("ReapedOnlyWhenOver", () => {
   });
 });
 
+describe("UsageIsCounted", () => {
+  beforeEach(() => {
+    for (const path of [LIMITED, QUOTA, QUOTA_LIMITS, QUOTA_STATS]) story.create(anna, path);
+    story.create(anna, `${LIMITED}/child`);
+  });
+
+  test("notices wrong statistics after recovery", () => {
+    story.start();
+    expect(complaints(story)).toEqual([]);
+    story.lives.at(-1)!.usage = "count=1,bytes=4";
+    expect(complaints(story)).toEqual(["UsageIsCounted"]);
+  });
+
+  test("notices wrong statistics that are read", () => {
+    const reply = falsify(story.getData(anna, QUOTA_STATS));
+    expect(reply.result.data?.toString()).toBe("count=2,bytes=8");
+    expect(complaints(story)).toEqual([]);
+    reply.result = { ...reply.result, data: Buffer.from("count=1,bytes=8") };
+    expect(complaints(story)).toEqual(["UsageIsCounted", "RepliesAgreeWithModel"]);
+  });
+});
+
 describe("TxnsAgreeWithModel", () => {
+  test("notices a quota's refusal where there is room, and a write where there is none", () => {
+    for (const path of [LIMITED, QUOTA, QUOTA_LIMITS, QUOTA_STATS]) story.create(anna, path);
+    story.create(anna, `${LIMITED}/child`);
+    const last = story.txns.at(-1)!;
+    const { txn } = last;
+    last.txn = { ...txn, body: { type: OpCode.error, err: -125 } };
+    expect(complaints(story)).toContain("TxnsAgreeWithModel");
+    last.txn = txn;
+    expect(complaints(story)).toEqual([]);
+    const limits = story.txns.at(-3)!;
+    expect(limits.txn.body).toHaveProperty("path", QUOTA_LIMITS);
+    const request = story.connections[0]!.sent.at(-3)!.op as { request: { data: Buffer } };
+    request.request.data = Buffer.from("count=-1,bytes=-1=;countHardLimit=1");
+    expect(complaints(story)).toContain("TxnsAgreeWithModel");
+  });
+
   test("notices a txn that nobody asked for", () => {
     story.log(ANNA, 99, { type: OpCode.delete, path: "/a" });
     expect(complaints(story)).toContain("TxnsAgreeWithModel");

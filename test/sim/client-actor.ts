@@ -87,6 +87,7 @@ export class ClientActor {
     this.#world.schedule(this.host, 0, EventKind.script, () => {
       this.#connect();
       for (const root of ROOTS) this.#issue(this.#workload.root(root));
+      this.#issue(this.#workload.quota());
       for (; this.#ballast > 0; this.#ballast--) {
         this.#issue(this.#workload.ballast(this.#ballast));
       }

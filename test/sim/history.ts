@@ -129,6 +129,8 @@ export interface Life {
   readonly recoveredZxid: number;
   /** The tree's digest after recovery, 16 hexadecimal digits. */
   readonly digest: string;
+  /** What the quota's statistics say after recovery; undefined: there are none. */
+  readonly usage: string | undefined;
   /** When it was gone; undefined: it lives. */
   readonly ended: Moment | undefined;
 }

@@ -20,6 +20,7 @@ import {
   ttlOf,
   ttlOwner,
 } from "./model-kind.ts";
+import { ModelQuota, type QuotaView } from "./model-quota.ts";
 
 const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
 const READ_ONLY: readonly ACL[] = [{ perms: Perm.read, id: { scheme: "world", id: "anyone" } }];
@@ -79,7 +80,11 @@ export class Model {
   /** What the last txn changed, in order. */
   changes: Change[] = [];
   digest = 0n;
+  readonly #quota = new ModelQuota();
   #undo: (() => void)[] = [];
+  // Of the request at hand, and the number of its operation.
+  #view: QuotaView = { since: 0, refusedPart: -1 };
+  #part = 0;
 
   constructor() {
     this.#plant("/", OPEN, 0);
@@ -89,12 +94,29 @@ export class Model {
   }
 
   /** Does a write as the txn with this zxid and time. */
-  write(op: Op, requester: Requester, zxid: number, timeMs: number): Outcome {
+  write(
+    op: Op,
+    requester: Requester,
+    zxid: number,
+    timeMs: number,
+    view: QuotaView = { since: zxid - 1, refusedPart: -1 },
+  ): Outcome {
     this.changes = [];
     this.#undo = [];
+    this.#view = view;
+    this.#part = 0;
     if (!this.sessions.has(requester.session)) return { code: ErrorCode.SessionExpired };
-    if (op.type === OpCode.multi) return this.#multi(op.ops, requester, zxid, timeMs);
-    return this.#single(op, requester, zxid, timeMs);
+    const outcome =
+      op.type === OpCode.multi
+        ? this.#multi(op.ops, requester, zxid, timeMs)
+        : this.#single(op, requester, zxid, timeMs);
+    this.#quota.settle(this.nodes, zxid);
+    return outcome;
+  }
+
+  /** What the quota's statistics say; undefined: there are none. */
+  get usage(): string | undefined {
+    return this.#quota.usage;
   }
 
   createSession(session: string, timeoutMs: number): void {
@@ -109,6 +131,7 @@ export class Model {
     const owned = [...this.nodes].filter(([, node]) => node.owner === session);
     const paths = owned.map(([path]) => path);
     for (const path of paths) this.#remove(path, zxid);
+    this.#quota.settle(this.nodes, zxid);
     return paths;
   }
 
@@ -124,6 +147,7 @@ export class Model {
       return ErrorCode.BadVersion;
     }
     this.#remove(path, zxid);
+    this.#quota.settle(this.nodes, zxid);
     return ErrorCode.Ok;
   }
 
@@ -205,7 +229,8 @@ export class Model {
 
   #multi(ops: readonly MultiOp[], requester: Requester, zxid: number, timeMs: number): Outcome {
     const parts: Outcome[] = [];
-    for (const op of ops) {
+    for (const [index, op] of ops.entries()) {
+      this.#part = index;
       const part = this.#single(op, requester, zxid, timeMs);
       parts.push(part);
       if (part.code === ErrorCode.Ok) continue;
@@ -247,6 +272,9 @@ export class Model {
     if (pathProblem(path) !== undefined) return { code: ErrorCode.BadArguments };
     if (this.nodes.has(path)) return { code: ErrorCode.NodeExists };
     if (isEphemeral(parent)) return { code: ErrorCode.NoChildrenForEphemerals };
+    if (this.#passesQuota(path, 1, request.data?.length ?? 0)) {
+      return { code: ErrorCode.QuotaExceeded };
+    }
     const ephemeral = flags === CreateFlag.ephemeral || flags === CreateFlag.ephemeralSequential;
     const nobodys = type === OpCode.createContainer ? CONTAINER : ttlOwner(ttlMs);
     const owner = ephemeral ? requester.session : nobodys;
@@ -301,6 +329,9 @@ export class Model {
     const node = this.nodes.get(path);
     if (node === undefined) return { code: ErrorCode.NoNode };
     if (!allowed(node.acl, Perm.write, requester)) return { code: ErrorCode.NoAuth };
+    if (this.#passesQuota(path, 0, (request.data?.length ?? 0) - (node.data?.length ?? 0))) {
+      return { code: ErrorCode.QuotaExceeded };
+    }
     if (request.version !== -1 && request.version !== node.version) {
       return { code: ErrorCode.BadVersion };
     }
@@ -367,6 +398,12 @@ export class Model {
       acl: shownAcl(node.acl, requester),
       stat: this.stat(path === "" ? "/" : (path ?? "")),
     };
+  }
+
+  #passesQuota(path: string, countDiff: number, bytesDiff: number): boolean {
+    const { since, refusedPart } = this.#view;
+    const wasRefused = refusedPart === this.#part;
+    return this.#quota.refuses(path, countDiff, bytesDiff, since, wasRefused);
   }
 
   #ephemeralsOf({ session }: Requester, prefix: string): readonly string[] {

@@ -1,6 +1,7 @@
 // The log of a run replayed on the model, request by request. What the model expected of each txn
 // and of each read is what checkers compare with what was seen.
 
+import { ErrorCode } from "../../protocol/errors.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import { parentPath } from "../../protocol/paths.ts";
 import type { TxnBody } from "../../protocol/txn.ts";
@@ -18,6 +19,7 @@ import {
 import { type Change, Model, type Outcome, type ReadOutcome } from "./model.ts";
 import { digestId, type Requester } from "./model-acl.ts";
 import { isSequential } from "./model-kind.ts";
+import type { QuotaView } from "./model-quota.ts";
 
 export interface Step {
   readonly logged: LoggedTxn;
@@ -32,6 +34,8 @@ export interface Step {
   readonly changes: readonly Change[];
   /** Of the tree after it, 16 hexadecimal digits. */
   readonly digest: string;
+  /** What the quota's statistics must say after it; undefined: there are none. */
+  readonly usage: string | undefined;
   /** An ephemeral whose session is not open after this txn. */
   readonly orphan: string | undefined;
   /** Of each created sequential znode: its parent's life and the number. */
@@ -52,6 +56,7 @@ export function replay(history: History): Replay {
   const requesters = requestersOf(history);
   const origins = originsOf(history);
   const readsAt = readsByZxid(answers);
+  const seenBefore = seenBy(answers);
   const model = new Model();
   const reads = new Map<Reply, ReadOutcome>();
   const steps: Step[] = [];
@@ -70,7 +75,11 @@ export function replay(history: History): Replay {
     // A session may be closed on a connection of its own, whose xids begin anew.
     const closing = header.type === OpCode.closeSession;
     const origin = closing ? undefined : origins.get(`${session}:${header.cxid}`);
-    const { expected, closes } = advance(model, logged, session, origin, requesters);
+    const view = {
+      since: origin === undefined ? 0 : seenBefore(origin.sent),
+      refusedPart: refusedPart(logged),
+    };
+    const { expected, closes } = advance(model, logged, session, origin, requesters, view);
     steps.push({
       logged,
       zxid: header.zxid,
@@ -80,6 +89,7 @@ export function replay(history: History): Replay {
       closes,
       changes: model.changes,
       digest: model.digestHex(),
+      usage: model.usage,
       orphan: closing ? orphanIn(model) : undefined,
       numbers: numbersOf(logged, origin?.sent, model),
     });
@@ -95,6 +105,7 @@ function advance(
   session: string,
   origin: Step["origin"],
   requesters: ReadonlyMap<Sent, Requester>,
+  view: QuotaView,
 ): { readonly expected: Outcome | undefined; readonly closes: readonly string[] } {
   const { header, body } = logged.txn;
   const ok: Outcome = { code: 0 };
@@ -119,10 +130,29 @@ function advance(
           closes: [],
         };
       }
-      const expected = model.write(origin.sent.op, requester, header.zxid, header.timeMs);
+      const { zxid, timeMs } = header;
+      const expected = model.write(origin.sent.op, requester, zxid, timeMs, view);
       return { expected, closes: [] };
     }
   }
+}
+
+/** For a request the highest zxid that anybody had seen before it was sent. */
+function seenBy(answers: readonly Answer[]): (sent: Sent) => number {
+  let highest = 0;
+  const seen = answers.map(({ reply }) => {
+    highest = Math.max(highest, reply.zxid);
+    return { order: reply.when.order, zxid: highest };
+  });
+  return ({ when }) => seen.findLast(({ order }) => order < when.order)?.zxid ?? 0;
+}
+
+/** Which operation of a txn a quota refused; -1: none. */
+function refusedPart({ txn: { body } }: LoggedTxn): number {
+  const parts = body.type === OpCode.multi ? body.txns : [body];
+  return parts.findIndex(
+    (part) => part.type === OpCode.error && part.err === ErrorCode.QuotaExceeded,
+  );
 }
 
 /** By which authentications each request was made. */

@@ -1,5 +1,6 @@
 // One seed: a world with a server and its clients, a minute of work under faults, and a judgement.
 
+import { ErrorCode } from "../../protocol/errors.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import { type SimRandom, World } from "../../server/testing/index.ts";
 import { CHECKERS } from "./checkers/index.ts";
@@ -52,6 +53,7 @@ export interface Reached {
   restoredWatches: number;
   containersReaped: number;
   ttlsReaped: number;
+  quotaRefusals: number;
   diskStops: number;
   refusals: number;
 }
@@ -259,10 +261,12 @@ class Run {
     let restoredWatches = 0;
     let multis = 0;
     let failedMultis = 0;
+    let quotaRefusals = 0;
     for (const { session, received } of history?.connections ?? []) {
       sessions.set(session, (sessions.get(session) ?? 0) + 1);
       for (const item of received) {
         if (item.kind === "event") watchEvents++;
+        else if (item.code === ErrorCode.QuotaExceeded) quotaRefusals++;
         else if (item.sent.op.type === OpCode.setWatches) restoredWatches++;
         else if (item.sent.op.type === OpCode.multi && item.code === 0) {
           if (item.result.results?.some((result) => result.type === OpCode.error)) failedMultis++;
@@ -290,6 +294,7 @@ class Run {
       restoredWatches,
       containersReaped: types(OpCode.deleteContainer) - ttlsReaped,
       ttlsReaped,
+      quotaRefusals,
       diskStops: tally.diskStops,
       refusals: tally.refusals,
     };

@@ -1,12 +1,15 @@
 // The server: the real one on a simulated host, started again whenever it is gone.
 
 import type { Host } from "../../protocol/host.ts";
+import { Writer } from "../../protocol/jute.ts";
 import { defaultConfig, type ServerConfig } from "../../server/config.ts";
 import type { Logger } from "../../server/log.ts";
 import { Server } from "../../server/server.ts";
 import { EventKind, type SimHost, type SimRandom, type World } from "../../server/testing/index.ts";
+import type { DataTree } from "../../server/tree/data-tree.ts";
 import { TappedDisk } from "./disk-tap.ts";
 import type { Life, Moment } from "./history.ts";
+import { QUOTA_STATS } from "./model-quota.ts";
 import { HearingNetwork, type Recorder } from "./tap.ts";
 
 const DATA_DIR = "/data";
@@ -69,6 +72,7 @@ export class ServerActor {
       preAllocBytes: draw.pick([0, 4096, 16_384, 65_536]),
       txnLogSizeLimitBytes: draw.pick([0, 0, 8192]),
       extendedTypes: true,
+      enforceQuota: true,
       containerCheckIntervalMs: 4000,
       purgeIntervalMs: 0,
     };
@@ -166,6 +170,7 @@ export class ServerActor {
       when: this.#recorder.now(),
       recoveredZxid: tree.lastZxid,
       digest: words.map((word) => (word >>> 0).toString(16).padStart(8, "0")).join(""),
+      usage: usageIn(tree),
       ended: undefined,
     });
   }
@@ -203,4 +208,14 @@ export class ServerActor {
       };
     return { debug: () => {}, info: note("info"), warn: note("warn"), error: note("error") };
   }
+}
+
+/** The quota's statistics, as they stand in the tree. */
+function usageIn(tree: DataTree): string | undefined {
+  const path = Buffer.from(QUOTA_STATS);
+  const slot = tree.find(path, 0, path.length);
+  if (slot === 0) return undefined;
+  const writer = new Writer(64);
+  tree.writeData(slot, writer);
+  return Buffer.from(writer.written().subarray(4)).toString();
 }

@@ -4,7 +4,7 @@
 import type { ACL, Stat } from "../../protocol/data.ts";
 import { CreateFlag, OpCode, Perm } from "../../protocol/opcodes.ts";
 import type { TxnBody } from "../../protocol/txn.ts";
-import type { History, LoggedTxn, Moment, Op, Reply, Sent, WatchEvent } from "./history.ts";
+import type { History, Life, LoggedTxn, Moment, Op, Reply, Sent, WatchEvent } from "./history.ts";
 import { Model, type Outcome } from "./model.ts";
 import type { Requester } from "./model-acl.ts";
 
@@ -25,7 +25,7 @@ export interface StoryConnection {
 export class Story {
   readonly connections: StoryConnection[] = [];
   readonly txns: Mutable<LoggedTxn>[] = [];
-  readonly lives: { when: Moment; recoveredZxid: number; digest: string; ended: undefined }[] = [];
+  readonly lives: Mutable<Life>[] = [];
   readonly heard: Map<string, Moment[]> = new Map();
   readonly model: Model = new Model();
   #order = 0;
@@ -56,6 +56,7 @@ export class Story {
       when: this.moment(),
       recoveredZxid: this.zxid,
       digest: this.model.digestHex(),
+      usage: this.model.usage,
       ended: undefined,
     });
   }

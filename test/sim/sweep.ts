@@ -21,6 +21,7 @@ const MUST_REACH: readonly (keyof Reached)[] = [
   "restoredWatches",
   "containersReaped",
   "ttlsReaped",
+  "quotaRefusals",
   "diskStops",
 ];
 const SHARE_MIN = 1 / 20;

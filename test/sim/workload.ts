@@ -9,6 +9,7 @@ import type { MultiOp } from "../../protocol/multi.ts";
 import type { MultiReadOp } from "../../protocol/multi-read.ts";
 import { CreateFlag, OpCode, Perm } from "../../protocol/opcodes.ts";
 import type { SimRandom } from "../../server/testing/index.ts";
+import { LIMITED, QUOTA, QUOTA_LIMITS, QUOTA_STATS } from "./model-quota.ts";
 
 /** A call that a client makes. */
 export interface Call {
@@ -26,6 +27,7 @@ export const ROOTS: readonly string[] = [
   "/locks",
   "/boxes",
   "/timed",
+  LIMITED,
   "/secret",
 ];
 
@@ -72,6 +74,9 @@ const CHOICES: readonly (readonly [share: number, make: (load: Workload) => Call
   [8, (load) => load.createEphemeral()],
   [3, (load) => load.createBoxed()],
   [4, (load) => load.createTimed()],
+  [6, (load) => load.createLimited()],
+  [2, () => call(operations.getData, { path: QUOTA_STATS, watch: false }, QUOTA_STATS)],
+  [1, (load) => load.setLimits()],
   [12, (load) => load.setData()],
   [10, (load) => load.delete()],
   [3, (load) => load.setACL()],
@@ -112,6 +117,20 @@ export class Workload {
 
   root(path: string): Call {
     return this.#create(operations.create, path, CreateFlag.persistent, OPEN);
+  }
+
+  /** Makes the quota, if nobody else has. */
+  quota(): Call {
+    const znode = (path: string, text: string): MultiOp => ({
+      type: OpCode.create,
+      request: { path, data: Buffer.from(text), acl: OPEN, flags: CreateFlag.persistent },
+    });
+    const parts = [
+      znode(QUOTA, ""),
+      znode(QUOTA_LIMITS, this.#limits()),
+      znode(QUOTA_STATS, "count=0,bytes=0"),
+    ];
+    return call(operations.multi, parts, "/");
   }
 
   /** One of the znodes that make a tree too large for one slice of a snapshot; nobody else asks for it. */
@@ -213,6 +232,24 @@ export class Workload {
     const { flags, operation } = mode;
     const ttlMs = this.#ttlMs();
     return call(operation, { path, data: this.#data(), acl: OPEN, flags, ttlMs }, path);
+  }
+
+  /** Where a quota may be in the way. */
+  createLimited(): Call {
+    const draw = this.#draw;
+    const path = `${LIMITED}/${draw.pick(NAMES)}`;
+    const flags = draw.pick([
+      CreateFlag.persistent,
+      CreateFlag.persistentSequential,
+      CreateFlag.ephemeral,
+      CreateFlag.ephemeralSequential,
+    ]);
+    return this.#create(operations.create, path, flags, OPEN);
+  }
+
+  setLimits(): Call {
+    const data = Buffer.from(this.#limits());
+    return call(operations.setData, { path: QUOTA_LIMITS, data, version: -1 }, QUOTA_LIMITS);
   }
 
   setData(): Call {
@@ -324,6 +361,13 @@ export class Workload {
 
   #version(): number {
     return this.#draw.chance(0.85) ? -1 : this.#draw.below(3);
+  }
+
+  /** Few znodes, or few bytes. */
+  #limits(): string {
+    const znodes = this.#draw.between(3, 12);
+    const bytes = this.#draw.between(500, 5000);
+    return `count=-1,bytes=-1=;byteHardLimit=${bytes};countHardLimit=${znodes}`;
   }
 
   #ttlMs(): number {

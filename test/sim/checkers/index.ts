@@ -13,6 +13,7 @@ import {
   timeForward,
   writesLinearizable,
 } from "./order.ts";
+import { usageIsCounted } from "./quotas.ts";
 import { reapedOnlyWhenOver } from "./reaped.ts";
 import { ephemeralsFollowSessions, expiryNotEarly } from "./sessions.ts";
 import { watchesOnceAndBefore } from "./watches.ts";
@@ -32,6 +33,7 @@ export const CHECKERS: readonly Checker[] = [
   reapedOnlyWhenOver,
   recoveredPrefix,
   digestsMatch,
+  usageIsCounted,
   watchesOnceAndBefore,
   closedIsClosed,
   ephemeralsFollowSessions,
