@@ -231,9 +231,9 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.#outbox.beginLongReply();
   }
 
-  longReadEnds(answer: LongAnswer): void {
+  longReadEnds(answer: LongAnswer | undefined): void {
     const { pipeline } = this.#context;
-    if (this.isOpen) {
+    if (answer !== undefined && this.isOpen) {
       pipeline.stats.countResponse(this.#outbox.endLongReply(answer));
       this.#countSent();
     }

@@ -2,7 +2,8 @@
  * Requests that change nothing: each is answered from the tree in its place among its session's
  * requests, with the identities that its connection had proven when it was read from the socket.
  *
- * What one frame may ask for and one turn cannot do goes on in later turns (long-reads.ts).
+ * What one frame may ask for and one turn cannot do goes on in later turns (long-reads.ts), and so
+ * does what many connections ask for at once (large-answers.ts).
  */
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Clock } from "../../protocol/host.ts";
@@ -11,6 +12,7 @@ import { OpCode, Perm, Xid } from "../../protocol/opcodes.ts";
 import type { AclHandle } from "../tree/acl-cache.ts";
 import type { DataTree } from "../tree/data-tree.ts";
 import { AllChildrenNumber, EphemeralsOf } from "./inquiries.ts";
+import { LARGE_BYTES, LargeAnswers } from "./large-answers.ts";
 import { type LongRead, LongReads } from "./long-reads.ts";
 import { MultiRead } from "./multi-read.ts";
 import { Reads } from "./reads.ts";
@@ -53,6 +55,7 @@ export class Answers {
   readonly #tree: DataTree;
   readonly #reads: Reads;
   readonly #longReads: LongReads;
+  readonly #large: LargeAnswers;
   readonly #stats: PipelineStats<Adding>;
   readonly #maxBufferBytes: number;
 
@@ -63,6 +66,11 @@ export class Answers {
     this.#reads = new Reads(tree, options.skipAcl);
     this.#longReads = new LongReads(clock, tree, ({ requester, xid, type, arrivedMs }) => {
       const nowMs = clock.nowMs();
+      this.#count(requester, xid, type, nowMs - arrivedMs, nowMs);
+    });
+    this.#large = new LargeAnswers(clock, ({ requester, xid, type, reader, ids, arrivedMs }) => {
+      const nowMs = clock.nowMs();
+      this.#answerShort(requester, xid, type, reader, ids);
       this.#count(requester, xid, type, nowMs - arrivedMs, nowMs);
     });
   }
@@ -130,8 +138,14 @@ export class Answers {
         }
         this.#answerShort(requester, xid, type, reader, ids);
         break;
-      case OpCode.exists:
       case OpCode.getData:
+        if (this.#large.isSpent && this.#mayWait(requester, reader)) {
+          this.#large.wait({ requester, xid, type, reader, ids, arrivedMs: nowMs });
+          return;
+        }
+        this.#answerShort(requester, xid, type, reader, ids);
+        break;
+      case OpCode.exists:
       case OpCode.getACL:
       case OpCode.checkWatches:
       case OpCode.removeWatches:
@@ -154,6 +168,11 @@ export class Answers {
     this.#count(requester, xid, type, 0, nowMs);
   }
 
+  /** A write that is on its way already may not overtake it: behind one it is answered at once. */
+  #mayWait(requester: Requester, reader: Reader): boolean {
+    return !hasWrites(requester) && this.#reads.hasMoreData(LARGE_BYTES, reader);
+  }
+
   #answerShort(
     requester: Requester,
     xid: number,
@@ -161,9 +180,11 @@ export class Answers {
     reader: Reader,
     ids: readonly AuthId[],
   ): void {
+    const before = requester.out.length;
     requester.beginReply(xid);
     const code = this.#read(type, requester, ids, reader);
     requester.endReply(this.#tree.lastZxid, code);
+    this.#large.spend(requester.out.length - before);
   }
 
   #answerAuth(requester: Requester, xid: number): void {

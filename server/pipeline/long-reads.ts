@@ -65,8 +65,6 @@ const UNTAKEN_MAX_BYTES = 128 * 1024 * 1024;
 /** While they do. */
 const UNTAKEN_PAUSE_MS = 20;
 const NO_PIECES: readonly Buffer[] = [];
-/** To a connection that is gone. */
-const NO_ANSWER = { xid: 0, zxid: 0, code: 0, pieces: NO_PIECES, rest: Buffer.alloc(0) };
 
 const INITIAL_OUT_BYTES = 1024;
 /** What a large answer may leave allocated. */
@@ -148,7 +146,7 @@ export class LongReads {
     if (this.#list !== undefined || this.#untakenBytes() > UNTAKEN_MAX_BYTES) return;
     for (let next = this.#lists.shift(); next !== undefined; next = this.#lists.shift()) {
       if (!next.requester.isOpen) {
-        next.requester.longReadEnds(NO_ANSWER);
+        next.requester.longReadEnds(undefined);
         continue;
       }
       const running = { ...next, out: new Writer(INITIAL_OUT_BYTES) };

@@ -8,7 +8,7 @@ import { writeWhoAmIResponse } from "../../protocol/inquiries.ts";
 import { JuteError, type Reader, type Writer } from "../../protocol/jute.ts";
 import { AddWatchMode, OpCode, Perm, WatcherType } from "../../protocol/opcodes.ts";
 import type { AclHandle } from "../tree/acl-cache.ts";
-import type { DataTree } from "../tree/data-tree.ts";
+import type { DataTree, Slot } from "../tree/data-tree.ts";
 import { maskDigests, permits, READ_OR_ADMIN } from "./access.ts";
 import type { AuthId, Requester } from "./requester.ts";
 
@@ -28,13 +28,14 @@ export class Reads {
 
   /** Whether a request names a znode with more than so many children; the reader stays. */
   hasMoreChildren(than: number, reader: Reader): boolean {
-    const { offset, end, bytes } = reader;
-    if (end - offset < 4) return false;
-    const start = offset + 4;
-    const length = bytes.readInt32BE(offset);
-    if (length < 0 || length > end - start) return false;
-    const slot = this.#tree.find(bytes, start, start + length);
+    const slot = this.#named(reader);
     return slot !== 0 && this.#tree.childCount(slot) > than;
+  }
+
+  /** The same for a znode's data, in bytes. */
+  hasMoreData(than: number, reader: Reader): boolean {
+    const slot = this.#named(reader);
+    return slot !== 0 && this.#tree.dataLength(slot) > than;
   }
 
   /**
@@ -83,6 +84,15 @@ export class Reads {
     return type === OpCode.getData
       ? this.#getData(undefined, ids, reader, out)
       : this.#getChildren(type, undefined, ids, reader, out);
+  }
+
+  /** The znode whose path a record begins with; 0: there is none. */
+  #named({ offset, end, bytes }: Reader): Slot {
+    if (end - offset < 4) return 0;
+    const start = offset + 4;
+    const length = bytes.readInt32BE(offset);
+    if (length < 0 || length > end - start) return 0;
+    return this.#tree.find(bytes, start, start + length);
   }
 
   // ustring path, boolean watch -> buffer data, Stat

@@ -66,7 +66,8 @@ export interface Requester extends SessionHolder, Watcher {
   longReadBegins(): void;
   /** From here on everything is sent behind the answer to that read. */
   holdBack(): void;
-  longReadEnds(answer: LongAnswer): void;
+  /** @param answer Undefined: it was answered as any other read, or nobody is left to hear. */
+  longReadEnds(answer: LongAnswer | undefined): void;
   /** Takes nothing behind the request at hand, whose answer will be the last. */
   readNoFurther(): void;
   /** Closes after the replies so far have left; what still arrives is not read. */
