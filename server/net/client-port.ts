@@ -278,6 +278,11 @@ export class ClientPort implements ConnectionContext {
 
   #expireOne(connection: Connection): void {
     this.#expiring++;
+    if (connection.hasLongRead) {
+      // It is we who do not listen.
+      this.touch(connection, this.clock.nowMs());
+      return;
+    }
     if (connection.session !== undefined) {
       connection.cut("nothing was heard from it for its timeout");
     } else {

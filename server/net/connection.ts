@@ -236,6 +236,10 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     if (answer !== undefined && this.isOpen) {
       pipeline.stats.countResponse(this.#outbox.endLongReply(answer));
       this.#countSent();
+      // What it said meanwhile was not read: its time begins anew.
+      const nowMs = this.#context.clock.nowMs();
+      this.#context.touch(this, nowMs);
+      pipeline.beginChunk(this, nowMs, 0);
     }
     this.hasLongRead = false;
     pipeline.drain(this);

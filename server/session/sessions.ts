@@ -12,6 +12,8 @@ import { type Expiring, ExpiryQueue } from "./expiry.ts";
 export interface SessionHolder {
   /** Requests that waited for an earlier write may run. */
   writeAnswered(): void;
+  /** It waits for an answer of ours, and its signs of life are not read meanwhile. */
+  readonly hasLongRead: boolean;
 }
 
 /** What ends sessions. */
@@ -75,6 +77,11 @@ export class Sessions<H extends SessionHolder> {
     // sockets. What waits there is read first: the timer only asks for the end of the turn.
     const mayExpire = (): boolean => ending.mayExpire();
     const expire = (session: Session<H>): void => {
+      if (session.holder?.hasLongRead === true) {
+        // It may have spoken: we do not listen while we owe it that answer.
+        this.touch(session, clock.nowMs());
+        return;
+      }
       session.closing = true;
       ending.expired(session);
     };

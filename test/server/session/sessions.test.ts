@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Clock, Timer } from "../../../protocol/host.ts";
-import { type Session, Sessions } from "../../../server/session/sessions.ts";
+import { type Session, type SessionHolder, Sessions } from "../../../server/session/sessions.ts";
 
 const TICK_MS = 500;
 
@@ -96,4 +96,29 @@ test("ids bear the server's number, and none that is taken is given again", () =
   const next = again.create(1000);
   expect(first.high >>> 24).toBe(1);
   expect(next.key).not.toBe(first.key);
+});
+
+// server-semantics 5.2
+test("a session that waits for a long answer is not taken for silent", () => {
+  const clock = new ManualClock();
+  const expired: string[] = [];
+  const sessions = new Sessions<SessionHolder>(clock, TICK_MS, 1, {
+    mayExpire: () => true,
+    expired: ({ key }) => expired.push(key),
+  });
+  sessions.start();
+  const session = sessions.create(1000);
+  const holder = { hasLongRead: true, writeAnswered: () => undefined };
+  session.holder = holder;
+  sessions.touch(session, 0);
+  const pass = (nowMs: number): void => {
+    clock.now = nowMs;
+    clock.fire();
+    clock.endTurn();
+  };
+  for (const nowMs of [5000, 10_000, 15_000]) pass(nowMs);
+  expect(expired).toEqual([]);
+  holder.hasLongRead = false;
+  pass(20_000);
+  expect(expired).toEqual([session.key]);
 });
