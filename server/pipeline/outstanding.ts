@@ -38,6 +38,8 @@ export class Change {
   contentCrc = 0;
   /** Its part of the tree's digest; 0 where it has none. */
   digest = 0;
+  /** The last multi that touched it: what was at its path before that is kept, to be undone. */
+  keptFor = 0;
 
   copyFrom(other: Change): void {
     this.path = other.path;
@@ -61,7 +63,7 @@ export class Change {
   }
 }
 
-/** What a multi did to one path, to be undone: the record that stood there, and how it was. */
+/** What was at one path before a multi, to be undone: the record that stood there, and how it was. */
 interface Undo {
   readonly path: string;
   readonly record: Change | undefined;
@@ -91,6 +93,8 @@ export class OutstandingChanges {
   readonly #ephemeralBytes = new Map<string, number>();
   /** Within a multi: what was there before. */
   #undo: Undo[] | undefined;
+  /** Counts multis. */
+  #multi = 0;
   #undoEphemerals: Change[] = [];
   #undoBytes: { readonly key: string; readonly bytes: number }[] = [];
   #undoOrder = 0;
@@ -142,15 +146,12 @@ export class OutstandingChanges {
 
   /** Announces that txn `zxid` changes this record, which `find` gave: change it after this call. */
   touch(change: Change, zxid: Zxid): void {
-    if (this.#undo !== undefined) {
-      const record = this.#byPath.get(change.path);
-      let before: Change | undefined;
-      if (record !== undefined) {
-        before = new Change();
-        before.copyFrom(record);
-      }
-      this.#undo.push({ path: change.path, record, before });
+    if (this.#undo !== undefined && change.keptFor !== this.#multi) {
+      this.#keepFor(this.#undo, change.path);
+      change.keptFor = this.#multi;
     }
+    // Within one txn it stands in the order once.
+    if (change.zxid === zxid) return;
     change.zxid = zxid;
     this.#byPath.set(change.path, change);
     this.#order.push(change);
@@ -224,6 +225,7 @@ export class OutstandingChanges {
   beginMulti(): void {
     assert(this.#undo === undefined, "a multi inside a multi");
     this.#undo = [];
+    this.#multi++;
     this.#undoOrder = this.#order.length;
     this.#undoDigestHigh = this.digestHigh;
     this.#undoDigestLow = this.digestLow;
@@ -282,6 +284,18 @@ export class OutstandingChanges {
       this.#orderZxids = this.#orderZxids.slice(head);
       this.#head = 0;
     }
+  }
+
+  /** Unless an earlier part of the multi has done so. */
+  #keepFor(undo: Undo[], path: string): void {
+    const record = this.#byPath.get(path);
+    if (record?.keptFor === this.#multi) return;
+    let before: Change | undefined;
+    if (record !== undefined) {
+      before = new Change();
+      before.copyFrom(record);
+    }
+    undo.push({ path, record, before });
   }
 
   #countEphemeral(key: string, bytes: number): void {
