@@ -49,6 +49,8 @@ export class Replies {
     }
     this.#code = code;
     this.#slot = slot;
+    // The statistics of a quota are told as they were written; they are counted behind this call.
+    if (slot !== 0 && !this.#tree.quotas.idle) this.#tree.writeStat(slot, this.#results);
     this.#pathStart = pathStart;
     this.#pathEnd = pathEnd;
   }
@@ -69,11 +71,11 @@ export class Replies {
       case OpCode.createContainer:
       case OpCode.createTTL:
         this.#writePath(out, this.#pathStart, this.#pathEnd);
-        this.#tree.writeStat(this.#slot, out);
+        this.#writeStat(out);
         break;
       case OpCode.setData:
       case OpCode.setACL:
-        this.#tree.writeStat(this.#slot, out);
+        this.#writeStat(out);
         break;
     }
     return ErrorCode.Ok;
@@ -105,6 +107,11 @@ export class Replies {
       default:
         writeMultiHeader(results, type, false, 0);
     }
+  }
+
+  #writeStat(out: Writer): void {
+    if (this.#results.length > 0) out.raw(this.#results.written());
+    else this.#tree.writeStat(this.#slot, out);
   }
 
   #writePath(out: Writer, start: number, end: number): void {

@@ -56,6 +56,8 @@ export class TxnApplier {
   #timeLow = 0;
   // The operation at hand, for the observer.
   #slot: Slot = 0;
+  /** It created the znode; false between operations. */
+  #isNew = false;
   #pathStart = 0;
   #pathEnd = 0;
 
@@ -87,11 +89,17 @@ export class TxnApplier {
 
   /** Applies one operation and tells the observer. `end`: what follows its record is not its own. */
   #operation(type: number, end: number): void {
+    const tree = this.#tree;
     this.#slot = 0;
     this.#pathStart = 0;
     this.#pathEnd = 0;
     const code = this.#dispatch(type, end);
-    this.#tree.observer?.applied(type, code, this.#slot, this.#pathStart, this.#pathEnd);
+    tree.observer?.applied(type, code, this.#slot, this.#pathStart, this.#pathEnd);
+    // New statistics of a quota are told to their creator as it wrote them, before they are counted.
+    if (this.#isNew && !this.#replay && !tree.quotas.idle) {
+      tree.quotas.created(this.#slot, this.#reader.bytes, this.#pathStart, this.#pathEnd);
+    }
+    this.#isNew = false;
   }
 
   #dispatch(type: number, end: number): number {
@@ -221,10 +229,8 @@ export class TxnApplier {
     tree.setLong(slot, Field.owner, ownerHigh, ownerLow);
     tree.settleNew(slot);
     this.#raiseParent(parent, parentCversion);
-    if (!this.#replay && !tree.quotas.idle) {
-      tree.quotas.created(slot, reader.bytes, this.#pathStart, this.#pathEnd);
-    }
     this.#slot = slot;
+    this.#isNew = true;
     if (!tree.watches.idle) {
       tree.watches.created(this.#pathText(), this.#zxid, acl, tree.acl(parent));
     }

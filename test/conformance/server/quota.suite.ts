@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CreateFlag, OpCode } from "../../../protocol/opcodes.ts";
-import { data, RawClient } from "../../tools/raw-client.ts";
+import { data, RawClient, stat } from "../../tools/raw-client.ts";
 import { freshPath, type Peer, testOurs } from "./peer.ts";
 
 const LIMITS = "zookeeper_limits";
@@ -70,6 +70,20 @@ export function quotaSuite(peer: Peer): void {
         { type: OpCode.delete, request: { path: `${path}/n`, version: -1 } },
       ]);
       expect(await statsOf(client, path)).toBe("count=2,bytes=0");
+      client.drop();
+    });
+
+    // server-semantics 9.1/initial stats (A)
+    test("are told to their creator as it wrote them", async () => {
+      const path = freshPath();
+      const client = await open();
+      await client.create(path, { data: bytes(1234) });
+      await makeWay(client, path);
+      await put(client, quotaOf(path, LIMITS), "count=5,bytes=-1");
+      const text = Buffer.from("count=0,bytes=0");
+      const reply = await client.create(quotaOf(path, STATS), { data: text, type: OpCode.create2 });
+      expect(stat(reply).dataLength).toBe(text.length);
+      expect(await statsOf(client, path)).toBe("count=1,bytes=1234");
       client.drop();
     });
 
