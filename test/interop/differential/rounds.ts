@@ -1,5 +1,6 @@
 // Random rounds: who asks, how many requests at once, and how connections end.
 
+import { MAX_BUFFER_DEFAULT } from "../../../protocol/jute.ts";
 import { OpCode, Xid } from "../../../protocol/opcodes.ts";
 import type { SimRandom } from "../../../server/testing/index.ts";
 import { type Asker, create, RandomOperations, request } from "./operations.ts";
@@ -7,6 +8,8 @@ import { type Ending, type Request, type Round, SLOTS, SUPER_SLOT } from "./scri
 import { ownRoot } from "./side.ts";
 import { QUOTA_ROOT, QUOTA_ZNODES, ROOTS, Vocabulary } from "./vocabulary.ts";
 
+/** A znode of its own: what is large is not read by chance. */
+const LARGEST = "/largest";
 const BURST_MAX = 64;
 const TOGETHER_MAX = 24;
 const TIMEOUTS_MS = [0, -5, 1, 30_000, 30_000, 30_000, 1_000_000];
@@ -29,7 +32,9 @@ export class RandomRounds {
   /** What every script begins with: the super user, the user, and the roots. */
   static beginning(): Round[] {
     const none = Buffer.from("count=0,bytes=0");
-    const creates = [...ROOTS, ...QUOTA_ZNODES].map((path) => create(OpCode.create, path, none, 0));
+    const creates = [...ROOTS, LARGEST, ...QUOTA_ZNODES].map((path) =>
+      create(OpCode.create, path, none, 0),
+    );
     return [
       { kind: "burst", slot: SUPER_SLOT, requests: [auth("super:secret"), ...creates] },
       { kind: "burst", slot: 1, requests: [auth("u:p")] },
@@ -44,6 +49,7 @@ export class RandomRounds {
     const draw = this.#draw;
     const dice = draw.below(1000);
     const slot = draw.below(SLOTS);
+    if (dice < 2) return [this.#largest(slot)];
     if (dice < 800) return [this.#burst(slot)];
     if (dice < 860) return [this.#limited(slot)];
     if (dice < 960) return [this.#together()];
@@ -63,6 +69,24 @@ export class RandomRounds {
     const asker = { slot, own: QUOTA_ROOT };
     const asked = isQuota ? this.#operations.quota() : this.#operations.next(asker);
     return { kind: "burst", slot, requests: [asked] };
+  }
+
+  /** The largest request that a server takes; of a larger one see the endings. */
+  #largest(slot: number): Round {
+    const spare = this.#draw.below(2);
+    const write = (bytes: number): Request =>
+      request(OpCode.setData, `setData ${LARGEST} of ${bytes} bytes`, (writer) => {
+        writer.string(LARGEST);
+        writer.buffer(Buffer.alloc(bytes, "z"));
+        writer.int(-1);
+      });
+    const overhead = 8 + write(0).body.length;
+    const read = request(OpCode.getData, `getData ${LARGEST}`, (writer) => {
+      writer.string(LARGEST);
+      writer.byte(0);
+    });
+    const requests = [write(MAX_BUFFER_DEFAULT - overhead - spare), read, write(0)];
+    return { kind: "burst", slot, requests };
   }
 
   #together(): Round {

@@ -210,7 +210,7 @@ export class Vocabulary {
   /** A list that a server may take for the znode, or not; where all must read, one that lets them. */
   acl(path: string | null, isPart: boolean): readonly ACL[] | null {
     const draw = this.#draw;
-    if (draw.chance(0.6)) return OPEN;
+    if (draw.chance(0.75)) return OPEN;
     if (draw.chance(0.1)) return draw.pick([null, []]);
     if (path === null || !isRestrictable(path)) return draw.pick(READABLE_LISTS);
     if (!isPart && draw.chance(0.05)) return [draw.pick(WITH_NULLS)];
