@@ -169,6 +169,12 @@ export class Writer {
     return at;
   }
 
+  /** Grows once for what comes next, so that a large value is not copied for the few bytes behind. */
+  makeRoom(bytes: number): void {
+    const next = this.length + bytes;
+    if (next > this.bytes.length) this.#grow(next);
+  }
+
   byte(value: number): void {
     const at = this.reserve(1);
     this.#view.setUint8(at, value);

@@ -7,6 +7,7 @@
  * This is what can be looked up and told of znodes; what changes them, and what they add up to, is
  * in data-tree.ts.
  */
+import { STAT_BYTES as WHOLE_STAT_BYTES } from "../../protocol/data.ts";
 import type { Writer } from "../../protocol/jute.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import type { AclHandle } from "./acl-cache.ts";
@@ -253,6 +254,8 @@ export class ZnodeStore {
     if (length <= 0) return;
     const blob = this.#records.int(slot, Field.blob);
     const start = this.#slab.offset(blob) + this.#records.int(slot, Field.nameLength);
+    // A Stat comes behind it.
+    writer.makeRoom(length + WHOLE_STAT_BYTES);
     const at = writer.reserve(length);
     copyBytes(this.#slab.bytes(blob), start, start + length, writer.bytes, at);
   }
