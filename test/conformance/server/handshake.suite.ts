@@ -3,7 +3,14 @@ import { OpCode } from "../../../protocol/opcodes.ts";
 import { sessionPassword } from "../../../protocol/password.ts";
 import { writeConnectRequest } from "../../../protocol/proto.ts";
 import { RawClient } from "../../tools/raw-client.ts";
-import { freshPath, type Peer, SESSION_MAX_MS, SESSION_MIN_MS, testOurs } from "./peer.ts";
+import {
+  freshPath,
+  type Peer,
+  SESSION_MAX_MS,
+  SESSION_MIN_MS,
+  testOurs,
+  undisturbed,
+} from "./peer.ts";
 
 /** How a connection begins, and how a session comes to another one. */
 export function handshakeSuite(peer: Peer): void {
@@ -109,23 +116,24 @@ export function handshakeSuite(peer: Peer): void {
 
   describe("a session", () => {
     // client-protocol 3.8, 3.8/new connection, 3.8/old connection same server, 3.4/7b, 3.5
-    test("goes to a new connection with its password, and the old one is closed", async () => {
-      const path = freshPath();
-      const old = await RawClient.open(port());
-      await old.create(path, { flags: 1 });
-      const { zxid } = await old.ping();
-      const next = await RawClient.open(port(), { ...old.response, timeoutMs: 2000 });
-      expect(next.response).toMatchObject({
-        sessionHigh: old.response?.sessionHigh,
-        sessionLow: old.response?.sessionLow,
-        timeoutMs: 2000,
-      });
-      await old.untilClosed();
-      expect((await next.exists(path)).err).toBe(0);
-      // No txn: the next one has the next zxid.
-      expect((await next.create(freshPath())).zxid).toBe(zxid + 1);
-      next.drop();
-    });
+    test("goes to a new connection with its password, and the old one is closed", () =>
+      undisturbed(async () => {
+        const path = freshPath();
+        const old = await RawClient.open(port());
+        await old.create(path, { flags: 1 });
+        const { zxid } = await old.ping();
+        const next = await RawClient.open(port(), { ...old.response, timeoutMs: 2000 });
+        expect(next.response).toMatchObject({
+          sessionHigh: old.response?.sessionHigh,
+          sessionLow: old.response?.sessionLow,
+          timeoutMs: 2000,
+        });
+        await old.untilClosed();
+        expect((await next.exists(path)).err).toBe(0);
+        // No txn: the next one has the next zxid.
+        expect((await next.create(freshPath())).zxid).toBe(zxid + 1);
+        next.drop();
+      }));
 
     // client-protocol Trap 2, 3.4/7b; server-semantics 12/invalid session at handshake
     // operations 7.7/Wrong password answer, 7.9/27

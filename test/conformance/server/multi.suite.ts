@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { MultiOp, MultiResult } from "../../../protocol/multi.ts";
 import { OpCode } from "../../../protocol/opcodes.ts";
 import { ANYONE, path as pathIn, RawClient } from "../../tools/raw-client.ts";
-import { freshPath, type Peer } from "./peer.ts";
+import { freshPath, type Peer, undisturbed } from "./peer.ts";
 
 type CreateType = typeof OpCode.create | typeof OpCode.create2 | typeof OpCode.createContainer;
 
@@ -76,38 +76,40 @@ export function multiSuite(peer: Peer): void {
 
     // client-protocol 7/op k fails, Trap 5, 9/-2 RUNTIMEINCONSISTENCY
     // server-semantics 3.5, Trap 9, Trap 10
-    test("that fails changes nothing: zeros, the code, and -2 behind it", async () => {
-      const path = freshPath();
-      const client = await RawClient.open(port());
-      await client.create(path);
-      const before = await client.statOf(path);
-      const { reply, results } = await client.multi([
-        create(`${path}/a`),
-        set(path),
-        check(path, 77),
-        create(`${path}/b`),
-        remove("/nowhere"),
-      ]);
-      expect(reply.err).toBe(0);
-      expect(codes(results)).toEqual([0, 0, -103, -2, -2]);
-      expect(results.every((result) => result.type === OpCode.error)).toBe(true);
-      expect(await client.statOf(path)).toEqual(before);
-      // The number that the failed create would have had is free, and the parent can go.
-      const next = await client.create(`${path}/s`, { flags: 2 });
-      expect(pathIn(next)).toBe(`${path}/s0000000000`);
-      expect(next.zxid).toBe(reply.zxid + 1);
-      client.drop();
-    });
+    test("that fails changes nothing: zeros, the code, and -2 behind it", () =>
+      undisturbed(async () => {
+        const path = freshPath();
+        const client = await RawClient.open(port());
+        await client.create(path);
+        const before = await client.statOf(path);
+        const { reply, results } = await client.multi([
+          create(`${path}/a`),
+          set(path),
+          check(path, 77),
+          create(`${path}/b`),
+          remove("/nowhere"),
+        ]);
+        expect(reply.err).toBe(0);
+        expect(codes(results)).toEqual([0, 0, -103, -2, -2]);
+        expect(results.every((result) => result.type === OpCode.error)).toBe(true);
+        expect(await client.statOf(path)).toEqual(before);
+        // The number that the failed create would have had is free, and the parent can go.
+        const next = await client.create(`${path}/s`, { flags: 2 });
+        expect(pathIn(next)).toBe(`${path}/s0000000000`);
+        expect(next.zxid).toBe(reply.zxid + 1);
+        client.drop();
+      }));
 
     // client-protocol 7/empty multi
-    test("without operations succeeds and consumes a zxid", async () => {
-      const client = await RawClient.open(port());
-      const { zxid } = await client.ping();
-      const { reply, results } = await client.multi([]);
-      expect(reply).toMatchObject({ err: 0, zxid: zxid + 1 });
-      expect(results).toEqual([]);
-      client.drop();
-    });
+    test("without operations succeeds and consumes a zxid", () =>
+      undisturbed(async () => {
+        const client = await RawClient.open(port());
+        const { zxid } = await client.ping();
+        const { reply, results } = await client.multi([]);
+        expect(reply).toMatchObject({ err: 0, zxid: zxid + 1 });
+        expect(results).toEqual([]);
+        client.drop();
+      }));
 
     // client-protocol 7/undecodable
     test("with an operation that no multi may hold is refused as a whole", async () => {

@@ -3,7 +3,7 @@ import type { Writer } from "../../../protocol/jute.ts";
 import { OpCode, Xid } from "../../../protocol/opcodes.ts";
 import { writeReconfigRequest } from "../../../protocol/reconfig.ts";
 import { data, path as pathIn, RawClient } from "../../tools/raw-client.ts";
-import { freshPath, type Peer, testOurs } from "./peer.ts";
+import { freshPath, type Peer, testOurs, undisturbed } from "./peer.ts";
 
 /** Headers, zxids and the order of replies. */
 export function orderSuite(peer: Peer): void {
@@ -63,19 +63,20 @@ export function orderSuite(peer: Peer): void {
 
     // client-protocol 4/successful write, 4/failed write, 4/read ping sync watch ops, Trap 9
     // server-semantics 3.4, Trap 11
-    test("to writes have the zxid of their txn, failures too; reads the last one applied", async () => {
-      const path = freshPath();
-      const client = await RawClient.open(port());
-      const created = await client.create(path);
-      expect((await client.create(path)).err).toBe(-110);
-      const { zxid } = await client.getData(path);
-      expect(zxid).toBe(created.zxid + 1);
-      expect((await client.set(path, null)).zxid).toBe(created.zxid + 2);
-      expect((await client.ping()).zxid).toBe(created.zxid + 2);
-      const zxids = client.frames.map((frame) => frame.zxid);
-      expect(zxids).toEqual(zxids.toSorted((a, b) => a - b));
-      client.drop();
-    });
+    test("to writes have the zxid of their txn, failures too; reads the last one applied", () =>
+      undisturbed(async () => {
+        const path = freshPath();
+        const client = await RawClient.open(port());
+        const created = await client.create(path);
+        expect((await client.create(path)).err).toBe(-110);
+        const { zxid } = await client.getData(path);
+        expect(zxid).toBe(created.zxid + 1);
+        expect((await client.set(path, null)).zxid).toBe(created.zxid + 2);
+        expect((await client.ping()).zxid).toBe(created.zxid + 2);
+        const zxids = client.frames.map((frame) => frame.zxid);
+        expect(zxids).toEqual(zxids.toSorted((a, b) => a - b));
+        client.drop();
+      }));
 
     // client-protocol Trap 4
     test("that tell an error have no body", async () => {
@@ -102,23 +103,24 @@ export function orderSuite(peer: Peer): void {
     });
 
     // client-protocol 9/-123 RECONFIGDISABLED; server-semantics 13/reconfigEnabled
-    test("to a reconfig say that it is disabled; it takes a zxid, and the connection stays", async () => {
-      const client = await RawClient.open(port());
-      const request = {
-        joiningServers: "server.9=h:1:2;3",
-        leavingServers: null,
-        newMembers: null,
-      };
-      const { zxid } = await client.create(freshPath());
-      const reply = await client.call(OpCode.reconfig, (writer) =>
-        writeReconfigRequest(writer, { ...request, curConfigId: -1 }),
-      );
-      expect(reply).toMatchObject({ err: -123, zxid: zxid + 1 });
-      expect(reply.body.length).toBe(0);
-      expect((await client.create(freshPath())).zxid).toBe(zxid + 2);
-      expect((await client.call(OpCode.reconfig, (writer) => writer.int(9))).err).toBe(-5);
-      client.drop();
-    });
+    test("to a reconfig say that it is disabled; it takes a zxid, and the connection stays", () =>
+      undisturbed(async () => {
+        const client = await RawClient.open(port());
+        const request = {
+          joiningServers: "server.9=h:1:2;3",
+          leavingServers: null,
+          newMembers: null,
+        };
+        const { zxid } = await client.create(freshPath());
+        const reply = await client.call(OpCode.reconfig, (writer) =>
+          writeReconfigRequest(writer, { ...request, curConfigId: -1 }),
+        );
+        expect(reply).toMatchObject({ err: -123, zxid: zxid + 1 });
+        expect(reply.body.length).toBe(0);
+        expect((await client.create(freshPath())).zxid).toBe(zxid + 2);
+        expect((await client.call(OpCode.reconfig, (writer) => writer.int(9))).err).toBe(-5);
+        client.drop();
+      }));
 
     // client-protocol 6/20 deleteContainer, 6/-10 createSession, Trap 23
     testOurs(peer, "to operations of servers among themselves say the same", async () => {
