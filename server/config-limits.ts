@@ -3,24 +3,9 @@
  * served (server-semantics 10). What protects the server without refusing anything that a client
  * needs is no setting, but a named maximum beside the queue that it bounds.
  */
-export interface LimitSettings {
-  /** New connections that may come at once, in tokens; 0: any number. */
-  readonly connectionTokens: number;
-  /** `connectionTokenFillCount` tokens come back in this time. At least 1. */
-  readonly connectionTokenFillMs: number;
-  readonly connectionTokenFillCount: number;
-  /** How often the chance to be dropped is looked at again; -1: nobody is dropped by chance. */
-  readonly connectionFreezeMs: number;
-  /** By how much that chance, 0 to 1, grows while no token is left. */
-  readonly connectionDropIncrease: number;
-  /** By how much it shrinks while no more than `connectionDecreaseRatio` of the tokens is used. */
-  readonly connectionDropDecrease: number;
-  readonly connectionDecreaseRatio: number;
-  /** A handshake costs the weight of its kind; otherwise it costs one token. */
-  readonly connectionWeightsEnabled: boolean;
-  readonly newSessionWeight: number;
-  readonly renewSessionWeight: number;
+import type { ConnectionThrottleOptions } from "./net/connection-throttle.ts";
 
+export interface LimitSettings extends ConnectionThrottleOptions {
   /** Requests in work, above which others wait in one queue; 0: any number. */
   readonly requestThrottleMax: number;
   /** Requests whose connection is gone are dropped from that queue. */

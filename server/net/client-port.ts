@@ -118,8 +118,11 @@ export class ClientPort implements ConnectionContext {
       const nowMs = clock.nowMs();
       this.#expiring = 0;
       parts.deadlines.expire(nowMs, mayExpire, expired);
-      for (const connection of this.#connections) connection.checkStall(nowMs);
-      this.#offences.sweep(nowMs);
+      // Once a tick, not once for each slice of those who fell silent together.
+      if (parts.deadlines.waitMs(nowMs) > 0) {
+        for (const connection of this.#connections) connection.checkStall(nowMs);
+        this.#offences.sweep(nowMs);
+      }
       this.#arm();
     };
   }

@@ -8,13 +8,19 @@
 import type { Clock, Random } from "../../protocol/host.ts";
 
 export interface ConnectionThrottleOptions {
+  /** New connections that may come at once, in tokens; 0: any number. */
   readonly connectionTokens: number;
+  /** `connectionTokenFillCount` tokens come back in this time. At least 1. */
   readonly connectionTokenFillMs: number;
   readonly connectionTokenFillCount: number;
+  /** How often the chance to be dropped is looked at again; -1: nobody is dropped by chance. */
   readonly connectionFreezeMs: number;
+  /** By how much that chance, 0 to 1, grows while no token is left. */
   readonly connectionDropIncrease: number;
+  /** By how much it shrinks while no more than `connectionDecreaseRatio` of the tokens is used. */
   readonly connectionDropDecrease: number;
   readonly connectionDecreaseRatio: number;
+  /** A handshake costs the weight of its kind; otherwise it costs one token. */
   readonly connectionWeightsEnabled: boolean;
   readonly newSessionWeight: number;
   readonly renewSessionWeight: number;
