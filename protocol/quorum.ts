@@ -29,6 +29,11 @@ export const PacketType = {
   LEADERINFO: 17,
   ACKEPOCH: 18,
   INFORMANDACTIVATE: 19,
+  /**
+   * Of ours to ours only: the leader goes, and names the server that is to lead (operations 9.4).
+   * Data: long sid. Apache's servers do not know it and are never sent it.
+   */
+  HANDOVER: 64,
 } as const;
 
 export type PacketType = (typeof PacketType)[keyof typeof PacketType];
@@ -36,6 +41,13 @@ export type PacketType = (typeof PacketType)[keyof typeof PacketType];
 /** Bytes of a packet before its data, and behind it where it names nobody. */
 export const PACKET_HEAD_BYTES = 16;
 export const PACKET_TAIL_BYTES = 4;
+
+/**
+ * By this servers of ours know each other: bytes behind the LearnerInfo of FOLLOWERINFO and
+ * OBSERVERINFO, and behind the version in LEADERINFO, where Apache's servers do not look. The last
+ * one is the version of what we say to each other.
+ */
+export const PEER_MARK: Buffer = Buffer.from("quorate\x01", "latin1");
 
 /** A packet where it lies in the stream's bytes. One object serves all packets of a link. */
 export interface Packet {

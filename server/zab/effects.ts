@@ -15,6 +15,18 @@ import type { Packet } from "../../protocol/quorum.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import type { TxnWindow } from "./txn-window.ts";
 
+/** The connections of the election port: one for each other server (quorum-protocol 2). */
+export interface ElectionLinks {
+  /** Replaces what waits for `sid` unsent; dials it if there is no connection. */
+  notify(sid: number, notification: Notification): void;
+  /** Dials everybody who is not connected. */
+  dialAll(): void;
+  /** Nothing waits for some server (F-4). */
+  readonly hasEmptyQueue: boolean;
+  /** There is a connection to it now: it is not known to be dead. */
+  isLive(sid: number): boolean;
+}
+
 /** One connection of the quorum port, from either side. */
 export interface QuorumLink {
   readonly remoteAddress: string;
