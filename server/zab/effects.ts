@@ -10,6 +10,7 @@
  *     learner ──answers of the leader──▶ LearnerService                (pipeline)
  */
 
+import type { Notification } from "../../protocol/election.ts";
 import type { Writer } from "../../protocol/jute.ts";
 import type { Packet } from "../../protocol/quorum.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
