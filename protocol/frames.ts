@@ -19,12 +19,13 @@ const EMPTY = Buffer.alloc(0);
 export type FrameHandler = (bytes: Buffer, start: number, end: number) => void;
 
 /**
- * Four bytes that are no length within the maximum, as a signed int; nothing is handed out after
+ * Four bytes that are no length within the limits, as a signed int; nothing is handed out after
  * this. At the start of a connection they may be a four-letter word.
  */
 export type RefusalHandler = (length: number) => void;
 
 export class FrameSplitter {
+  readonly #minimum: number;
   readonly #maximum: number;
   readonly #onFrame: FrameHandler;
   readonly #onRefused: RefusalHandler;
@@ -37,8 +38,12 @@ export class FrameSplitter {
   #stopped = false;
   #dispatching = false;
 
-  /** @param maximum The largest body in bytes; a larger or a negative length is refused. */
-  constructor(maximum: number, onFrame: FrameHandler, onRefused: RefusalHandler) {
+  /**
+   * @param maximum The largest body in bytes; a larger or a negative length is refused.
+   * @param minimum The smallest body in bytes.
+   */
+  constructor(maximum: number, onFrame: FrameHandler, onRefused: RefusalHandler, minimum = 0) {
+    this.#minimum = minimum;
     this.#maximum = maximum;
     this.#onFrame = onFrame;
     this.#onRefused = onRefused;
@@ -125,7 +130,7 @@ export class FrameSplitter {
   }
 
   #accepts(length: number): boolean {
-    if (length >= 0 && length <= this.#maximum) return true;
+    if (length >= this.#minimum && length <= this.#maximum) return true;
     this.#stopped = true;
     this.#onRefused(length);
     return false;
