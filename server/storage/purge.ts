@@ -15,13 +15,14 @@ import {
   type StorageDirectories,
   UNFINISHED,
 } from "./files.ts";
-import { SnapshotError, SnapshotParser, type SnapshotSink } from "./snapshot-parser.ts";
+import { SnapshotParser } from "./snapshot-parser.ts";
 import {
   type ByteSource,
   compressionOf,
   openSnapshot,
   passesForSnapshot,
 } from "./snapshot-source.ts";
+import { SnapshotError, type TreeSink } from "./tree-parser.ts";
 
 export interface PurgeReport {
   /** Paths, in the order in which they were removed. */
@@ -39,7 +40,7 @@ const RETAIN_MIN = 3;
 const SLICE_BYTES: number = 256 * 1024;
 
 /** Looks at every byte and keeps none. */
-const NO_SINK: SnapshotSink = {
+const NO_SINK: TreeSink = {
   session: () => {},
   list: () => {},
   znode: () => undefined,

@@ -1,8 +1,9 @@
 /**
  * What a snapshot is made of (storage 4):
  *
- *     file     := FileHeader body
- *     body     := sessions lists znodes seal digest seal lastZxid seal
+ *     file     := FileHeader tree seal digest seal lastZxid seal
+ *     stream   := tree ustring "BenWasHere"                  what follows SNAP (quorum-protocol 7.5)
+ *     tree     := sessions lists znodes
  *     sessions := i32 n | n × (i64 session, i32 timeoutMs)
  *     lists    := i32 m | m × (i64 id, vector<ACL>)
  *     znodes   := (ustring path, buffer data, i64 list, StatPersisted)* | ustring "/"
@@ -30,6 +31,9 @@ export const SNAPSHOT_MIN_BYTES = 10;
 export function writeSnapshotHeader(writer: Writer): void {
   writeFileHeader(writer, SNAPSHOT_FILE_HEADER);
 }
+
+/** Ends a tree that is sent: what it tells is that nobody slipped on the way. */
+export const STREAM_SIGNATURE: Buffer = Buffer.from("\0\0\0\x0aBenWasHere", "latin1");
 
 /** Ends the znodes: no znode's path is "/", the root's being empty. */
 export function writeTerminator(writer: Writer): void {

@@ -1,10 +1,6 @@
 /**
- * Writes fuzzy snapshots while the server works on (storage 4 and 6).
- *
- * The tree is copied in slices between turns. So every part of the file is the tree of some moment
- * between S, the last txn applied when copying began, and E, the last one when it ended; replaying
- * what the log has after S makes the tree of E out of it, and of any later txn. Sessions and access
- * lists are copied first and at once, then znodes, parents before children.
+ * Writes fuzzy snapshots while the server works on (storage 4 and 6): the tree is copied in slices
+ * between turns (tree-copy.ts).
  *
  *     slice ─▶ buffer ─full─▶ disk          no slice while both buffers are on their way:
  *       ▲                      │            memory stays bounded however slow the disk is
@@ -20,10 +16,10 @@ import { DIGEST_VERSION } from "../../protocol/txn.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import { zxidCounter, zxidEpoch } from "../../protocol/zxid.ts";
 import type { DataTree } from "../tree/data-tree.ts";
-import type { TreeWalk } from "../tree/tree-walk.ts";
 import { ADLER_START, adler32 } from "./adler32.ts";
 import { snapshotName, UNFINISHED } from "./files.ts";
-import { writeSeal, writeSnapshotHeader, writeTerminator } from "./snapshot-format.ts";
+import { writeSeal, writeSnapshotHeader } from "./snapshot-format.ts";
+import { TreeCopy } from "./tree-copy.ts";
 
 export interface SnapshotReport {
   /** S: what the file is named for. Replay starts after it. */
@@ -45,14 +41,11 @@ export type SnapshotDone = (
 export interface SnapshotWriterOptions {
   /** The version-2 directory of snapshots. */
   readonly directory: string;
-  /** A slice ends after so many bytes, or after SLICE_MS. */
+  /** A slice ends after so many bytes, or after the moment that a copy takes. */
   readonly sliceBytes?: number;
 }
 
-/** Copied between two looks at the clock. */
-const STEP_BYTES: number = 16 * 1024;
 const SLICE_BYTES: number = 128 * 1024;
-const SLICE_MS = 1.5;
 /**
  * After a slice the loop is left to requests for so many times as long: a snapshot takes a quarter
  * of it, however often the next one is due. Under a load of creates it took half otherwise.
@@ -123,16 +116,13 @@ class Run {
   readonly #tree: DataTree;
   readonly #directory: string;
   readonly #sliceBytes: number;
-  readonly #zxid: Zxid;
+  readonly #copy: TreeCopy;
   readonly #startedMs: number;
   #done: SnapshotDone | undefined;
   #abandoned: (() => void) | undefined;
 
   #file: DiskFile | undefined;
-  #walk: TreeWalk | undefined;
   #timer: Timer | undefined;
-  #firstZnodeZxid: Zxid = 0;
-  #endZxid: Zxid = 0;
   #slices = 0;
   /** How long the last slice took. */
   #sliceMs = 0;
@@ -149,7 +139,8 @@ class Run {
   #position = 0;
   /** Bytes that the disk was asked to make durable. */
   #syncedTo = 0;
-  /** Everything was copied: what is left is to write it. */
+  /** There is more to copy. False before it begins, and when what is left is to write it. */
+  #isCopying = false;
   #isCopied = false;
 
   constructor(clock: Clock, disk: Disk, tree: DataTree, directory: string, sliceBytes: number) {
@@ -158,8 +149,7 @@ class Run {
     this.#tree = tree;
     this.#directory = directory;
     this.#sliceBytes = sliceBytes;
-    // Read before anything is copied (storage F-2).
-    this.#zxid = tree.lastZxid;
+    this.#copy = new TreeCopy(tree);
     this.#startedMs = clock.nowMs();
   }
 
@@ -186,34 +176,27 @@ class Run {
 
   #begin(): void {
     writeSnapshotHeader(this.#filling);
-    this.#tree.sessions.write(this.#filling);
-    this.#tree.acls.write(this.#filling);
-    this.#firstZnodeZxid = this.#tree.lastZxid;
-    this.#walk = this.#tree.walk();
+    this.#copy.begin(this.#filling);
+    this.#isCopying = true;
     this.#slice();
   }
 
   /** Copies for a moment, hands over what is full, and comes back after other turns. */
   readonly #slice = (): void => {
     this.#timer = undefined;
-    const walk = this.#walk;
-    assert(walk !== undefined, "a slice was copied after the last one");
+    assert(this.#isCopying, "a slice was copied after the last one");
     this.#slices++;
-    const enough = this.#filling.length + this.#sliceBytes;
     const startedMs = this.#clock.nowMs();
-    let isMore = true;
-    do {
-      isMore = walk.write(this.#filling, Math.min(STEP_BYTES, this.#sliceBytes));
-      this.#addToSum();
-    } while (isMore && this.#filling.length < enough && this.#clock.nowMs() - startedMs < SLICE_MS);
+    this.#isCopying = this.#copy.slice(this.#filling, this.#sliceBytes, this.#clock);
+    this.#addToSum();
     this.#sliceMs = this.#clock.nowMs() - startedMs;
-    if (!isMore) this.#finishCopying();
+    if (!this.#isCopying) this.#finishCopying();
     this.#writeFull();
     this.#scheduleSlice();
   };
 
   #scheduleSlice(): void {
-    if (this.#isCopied || this.#timer !== undefined || this.#walk === undefined) return;
+    if (!this.#isCopying || this.#timer !== undefined) return;
     // Both buffers are taken: the disk's answer goes on.
     if (this.#filling.length >= BUFFER_BYTES) return;
     this.#timer = this.#clock.after(this.#sliceMs * PAUSE_FACTOR, this.#slice);
@@ -222,16 +205,13 @@ class Run {
   /** All znodes are in: the digest and the zxid that go with them are those of this very turn. */
   #finishCopying(): void {
     const writer = this.#filling;
-    this.#walk = undefined;
     this.#isCopied = true;
-    this.#endZxid = this.#tree.lastZxid;
-    writeTerminator(writer);
     this.#seal();
-    writer.long(this.#endZxid);
+    writer.long(this.#copy.endZxid);
     writer.int(DIGEST_VERSION);
     writer.words(this.#tree.digestHigh, this.#tree.digestLow);
     this.#seal();
-    writer.long(this.#endZxid);
+    writer.long(this.#copy.endZxid);
     this.#seal();
   }
 
@@ -335,8 +315,8 @@ class Run {
   #stopCopying(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#walk?.close();
-    this.#walk = undefined;
+    this.#copy.close();
+    this.#isCopying = false;
   }
 
   #end(error: HostError | undefined): void {
@@ -348,11 +328,10 @@ class Run {
   }
 
   #report(): SnapshotReport {
-    const first = this.#firstZnodeZxid;
-    const last = this.#endZxid;
+    const { zxid, firstZnodeZxid: first, endZxid: last } = this.#copy;
     const isOneEpoch = zxidEpoch(first) === zxidEpoch(last);
     return {
-      zxid: this.#zxid,
+      zxid,
       endZxid: last,
       txnsDuring: isOneEpoch ? last - first : zxidCounter(last),
       slices: this.#slices,
@@ -367,7 +346,7 @@ class Run {
   }
 
   #path(): string {
-    return `${this.#directory}/${snapshotName(this.#zxid)}`;
+    return `${this.#directory}/${snapshotName(this.#copy.zxid)}`;
   }
 
   #unfinishedPath(): string {
