@@ -104,7 +104,10 @@ export interface Replica {
   readonly acceptedEpoch: number;
   /** The last epoch whose leader's history was adopted (f.a). */
   readonly currentEpoch: number;
-  /** It never held anything, nor promised anything: its disk may have been wiped. */
+  /**
+   * It never adopted a leader's history (zxid 0, currentEpoch 0): its disk may have been wiped. A
+   * promise changes nothing about that: it is made before the first txn comes.
+   */
   readonly isEmpty: boolean;
   /** The tree here is not what the leader's digests say: it has to be sent anew. */
   readonly isDiverged: boolean;
@@ -244,7 +247,15 @@ export interface LearnerEffects {
   follow(leader: LeaderAccess, epoch: number): LearnerService;
   /** The leader hands over to that server (operations 9.4): no election is needed. */
   handover(sid: number): void;
-  /** The term is over. Called once, and nothing else after it. */
+  /**
+   * The link was closed, the term goes on: the same leader is dialled again, and `connected` or
+   * `connectFailed` follows. Asks for a whole tree, or comes back as a voter; twice in a row at most.
+   */
+  redial(reason: string): void;
+  /**
+   * The term is over. Called once, and nothing else after it. Nothing that was asked of the replica
+   * is under way then, except that its log may be flushing: what is in the window is in the log.
+   */
   stepDown(reason: string): void;
   /** The server must stop: what it holds cannot be trusted (exit codes 12 and 13). */
   fail(exitCode: number, message: string): void;

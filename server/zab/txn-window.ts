@@ -134,6 +134,18 @@ export class TxnWindow {
     this.appliedZxid = marker;
   }
 
+  /** Forgets the txns behind `zxid`, none of which is settled or in the log. */
+  dropAfter(zxid: Zxid): void {
+    assert(zxid >= this.committedZxid, "a settled txn is forgotten");
+    while (this.#tail > this.#head && this.#zxidAt(this.#tail - 1) > zxid) {
+      const i = (this.#tail - 1) & this.#mask;
+      this.#bytesKept -= this.#lengths[i] ?? 0;
+      this.#chunks[i] = undefined;
+      this.#tail--;
+    }
+    this.lastZxid = Math.min(this.lastZxid, zxid);
+  }
+
   /** Empties it: the history is now another one, that ends with `lastZxid` (S-2). */
   reset(lastZxid: Zxid): void {
     while (this.#head < this.#tail) this.#dropHead();
