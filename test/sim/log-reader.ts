@@ -1,6 +1,6 @@
 // The transaction log read as storage.md 2 tells it, without a line of the server's reader.
 
-import type { Disk } from "../../protocol/host.ts";
+import type { Disk, DiskFile } from "../../protocol/host.ts";
 import { Reader } from "../../protocol/jute.ts";
 import { readTxn, type Txn } from "../../protocol/txn.ts";
 import { adler32 } from "./checksums.ts";
@@ -52,6 +52,15 @@ function eachPayload(
   take: (payload: Buffer, position: number) => void,
 ): void {
   const file = disk.openNow(path, "read");
+  eachPayloadOf(file, take);
+  file.closeNow();
+}
+
+/** The payloads of a log's whole records. */
+export function eachPayloadOf(
+  file: DiskFile,
+  take: (payload: Buffer, position: number) => void,
+): void {
   let bytes = Buffer.alloc(WINDOW_BYTES);
   let position = HEADER_BYTES;
   for (;;) {
@@ -69,17 +78,16 @@ function eachPayload(
     take(payload, position + PREFIX_BYTES);
     position += size;
   }
-  file.closeNow();
 }
 
 /** Follows what is appended to one log file, and names each txn that is in it. */
 export class LogTap {
-  readonly #told: (zxid: number) => void;
+  readonly #told: (zxid: number, payload: Uint8Array) => void;
   /** Where the next byte of a record is expected. */
   #position = 0;
   #pending = Buffer.alloc(0);
 
-  constructor(told: (zxid: number) => void) {
+  constructor(told: (zxid: number, payload: Uint8Array) => void) {
     this.#told = told;
   }
 
@@ -88,13 +96,14 @@ export class LogTap {
     this.#position += bytes.length;
     this.#pending = Buffer.concat([this.#pending, bytes]);
     let at = position === 0 ? HEADER_BYTES : 0;
-    while (at + PREFIX_BYTES + 20 <= this.#pending.length) {
+    while (at + PREFIX_BYTES <= this.#pending.length) {
       const length = this.#pending.readInt32BE(at + 8);
-      if (length <= 0) break;
+      const payload = at + PREFIX_BYTES;
+      if (length <= 0 || payload + length + 1 > this.#pending.length) break;
       // TxnHeader: long clientId, int cxid, long zxid
-      const zxidAt = at + PREFIX_BYTES + 12;
-      this.#told(Number(this.#pending.readBigInt64BE(zxidAt)));
-      at += PREFIX_BYTES + length + 1;
+      const zxid = Number(this.#pending.readBigInt64BE(payload + 12));
+      this.#told(zxid, this.#pending.subarray(payload, payload + length));
+      at = payload + length + 1;
     }
     this.#pending = this.#pending.subarray(Math.min(at, this.#pending.length));
   }

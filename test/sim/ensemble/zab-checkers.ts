@@ -1,0 +1,361 @@
+// The specification's invariants over what servers said and what reached their disks
+// (quorum-protocol 15, by its numbers). Each returns what is wrong, in words.
+
+import { PacketType } from "../../../protocol/quorum.ts";
+import { makeZxid, zxidCounter, zxidEpoch, zxidHex } from "../../../protocol/zxid.ts";
+import type { Durable, ZabLink, ZabPacket, ZabTrace } from "./zab-trace.ts";
+
+export interface ZabChecker {
+  readonly name: string;
+  check(run: ZabRun): string[];
+}
+
+/** What the checkers know of a run. */
+export interface ZabRun {
+  readonly trace: ZabTrace;
+  /** The hosts that vote. */
+  readonly voters: readonly string[];
+  /** Of each server at the end: the txns of its log and the snapshot below them. */
+  readonly ends: readonly ServerEnd[];
+}
+
+export interface ServerEnd {
+  readonly server: string;
+  /** Everything up to it is in its snapshots. */
+  readonly snapshotZxid: number;
+  /** Of its log, in order. */
+  readonly txns: readonly { readonly zxid: number; readonly hash: string }[];
+}
+
+export const ZAB_CHECKERS: readonly ZabChecker[] = [
+  { name: "AckAfterDurable", check: ackAfterDurable },
+  { name: "PromiseAfterDurable", check: promiseAfterDurable },
+  { name: "EpochAfterHistory", check: epochAfterHistory },
+  { name: "CommitByQuorum", check: commitByQuorum },
+  { name: "CommitInOrder", check: commitInOrder },
+  { name: "ServeAfterQuorum", check: serveAfterQuorum },
+  { name: "OneLeaderPerEpoch", check: oneLeaderPerEpoch },
+  { name: "EpochMonotony", check: epochMonotony },
+  { name: "AgreementOnContent", check: agreementOnContent },
+  { name: "PrimaryIntegrity", check: primaryIntegrity },
+  { name: "NothingLost", check: nothingLost },
+  { name: "EqualHistories", check: equalHistories },
+];
+
+/** I-10: a txn is acknowledged by whom has it on disk. */
+function ackAfterDurable({ trace }: ZabRun): string[] {
+  const wrong: string[] = [];
+  for (const link of sideOf(trace, "learner")) {
+    for (const packet of sent(link, PacketType.ACK)) {
+      if (zxidCounter(packet.zxid) === 0) continue;
+      if (!hasDurable(trace, link.server, packet.zxid, packet.when.order)) {
+        wrong.push(`${link.server} acknowledged 0x${zxidHex(packet.zxid)} before it was on disk`);
+      }
+    }
+  }
+  return wrong;
+}
+
+/** D-3, D-6: nobody is told of an epoch's promise that a crash could take back. */
+function promiseAfterDurable({ trace }: ZabRun): string[] {
+  const wrong: string[] = [];
+  for (const link of trace.links) {
+    const isLeader = link.side === "leader";
+    const epoch = epochOf(link);
+    if (epoch === undefined) continue;
+    const type = isLeader ? PacketType.LEADERINFO : PacketType.ACKEPOCH;
+    for (const packet of sent(link, type)) {
+      const accepted = epochAt(trace, link.server, "acceptedEpoch", packet.when.order);
+      if (accepted < epoch) {
+        wrong.push(`${link.server} promised epoch ${epoch} when ${accepted} was on its disk`);
+      }
+    }
+  }
+  return wrong;
+}
+
+/** S-20 to S-24: an epoch is adopted after its history is durable, and acknowledged after that. */
+function epochAfterHistory({ trace }: ZabRun): string[] {
+  const wrong: string[] = [];
+  for (const link of sideOf(trace, "learner")) {
+    const epoch = epochOf(link);
+    const newLeader = link.packets.find(({ type }) => type === PacketType.NEWLEADER);
+    if (epoch === undefined || newLeader === undefined) continue;
+    const settled = settledBefore(link, newLeader.when.order);
+    const ack = sent(link, PacketType.ACK)[0];
+    const end = ack?.when.order ?? Number.POSITIVE_INFINITY;
+    // The epoch's file may be as it was: a learner that comes back within the same term.
+    const adopted = (trace.durable.get(link.server) ?? []).find(
+      (one) =>
+        one.kind === "currentEpoch" &&
+        one.epoch === epoch &&
+        one.when.order > newLeader.when.order &&
+        one.when.order < end,
+    );
+    for (const zxid of settled) {
+      const at = adopted?.when.order ?? end;
+      if (at !== Number.POSITIVE_INFINITY && !hasDurable(trace, link.server, zxid, at)) {
+        wrong.push(
+          `${link.server} adopted epoch ${epoch} before 0x${zxidHex(zxid)} was on its disk`,
+        );
+      }
+    }
+    if (ack === undefined) continue;
+    const current = epochAt(trace, link.server, "currentEpoch", ack.when.order);
+    if (ack.zxid !== makeZxid(epoch, 0) || current < epoch) {
+      wrong.push(`${link.server} acknowledged epoch ${epoch} when ${current} was on its disk`);
+    }
+  }
+  return wrong;
+}
+
+/** I-11: what is committed is on the disks of a quorum. */
+function commitByQuorum({ trace, voters }: ZabRun): string[] {
+  const wrong: string[] = [];
+  for (const { leader, packet } of firstCommits(trace)) {
+    const have = voters.filter((server) =>
+      hasDurable(trace, server, packet.zxid, packet.when.order),
+    );
+    if (!isQuorum(have.length, voters)) {
+      wrong.push(
+        `${leader} committed 0x${zxidHex(packet.zxid)} when it was on the disks of ` +
+          `${have.length} of ${voters.length}`,
+      );
+    }
+  }
+  return wrong;
+}
+
+/** B-6: commits leave in the order of zxids, without a hole, on each link. */
+function commitInOrder({ trace }: ZabRun): string[] {
+  const wrong: string[] = [];
+  for (const link of sideOf(trace, "leader")) {
+    let last = 0;
+    const proposed: number[] = [];
+    for (const packet of link.packets) {
+      if (!packet.isSent) continue;
+      if (packet.type === PacketType.PROPOSAL) proposed.push(packet.zxid);
+      const isInform = packet.type === PacketType.INFORM;
+      if (packet.type !== PacketType.COMMIT && !isInform) continue;
+      const expected = isInform ? packet.zxid : proposed.shift();
+      if (expected !== packet.zxid || packet.zxid <= last) {
+        wrong.push(
+          `${link.server} sent ${link.peer} a commit of 0x${zxidHex(packet.zxid)} behind ` +
+            `0x${zxidHex(last)}`,
+        );
+      }
+      last = packet.zxid;
+    }
+  }
+  return wrong;
+}
+
+/** S-15: a leader serves once a quorum has acknowledged its history. */
+function serveAfterQuorum({ trace, voters }: ZabRun): string[] {
+  const wrong: string[] = [];
+  const leaders = sideOf(trace, "leader");
+  for (const link of leaders) {
+    const epoch = epochOf(link);
+    const upToDate = sent(link, PacketType.UPTODATE)[0];
+    if (epoch === undefined || upToDate === undefined) continue;
+    const acked = new Set([link.server]);
+    for (const other of leaders) {
+      if (other.server !== link.server || epochOf(other) !== epoch) continue;
+      const ack = other.packets.find(
+        (packet) =>
+          !packet.isSent &&
+          packet.type === PacketType.ACK &&
+          packet.zxid === makeZxid(epoch, 0) &&
+          packet.when.order < upToDate.when.order,
+      );
+      if (ack !== undefined && voters.includes(other.peer)) acked.add(other.peer);
+    }
+    if (!isQuorum(acked.size, voters)) {
+      wrong.push(`${link.server} served epoch ${epoch} after ${acked.size} acknowledged it`);
+    }
+  }
+  return wrong;
+}
+
+/** I-8 */
+function oneLeaderPerEpoch({ trace }: ZabRun): string[] {
+  const leaders = new Map<number, string>();
+  const wrong: string[] = [];
+  for (const link of sideOf(trace, "leader")) {
+    const epoch = epochOf(link);
+    if (epoch === undefined || sent(link, PacketType.NEWLEADER).length === 0) continue;
+    const known = leaders.get(epoch);
+    if (known !== undefined && known !== link.server) {
+      wrong.push(`${known} and ${link.server} both led epoch ${epoch}`);
+    }
+    leaders.set(epoch, link.server);
+  }
+  return wrong;
+}
+
+/** I-9 */
+function epochMonotony({ trace }: ZabRun): string[] {
+  const wrong: string[] = [];
+  for (const [server, all] of trace.durable) {
+    const last = { acceptedEpoch: 0, currentEpoch: 0 };
+    for (const one of all) {
+      if (one.kind !== "acceptedEpoch" && one.kind !== "currentEpoch") continue;
+      if (one.epoch < last[one.kind]) {
+        wrong.push(`the ${one.kind} of ${server} went from ${last[one.kind]} to ${one.epoch}`);
+      }
+      last[one.kind] = one.epoch;
+    }
+  }
+  return wrong;
+}
+
+/** I-1, I-2: one zxid, one txn, wherever it is settled. */
+function agreementOnContent({ trace }: ZabRun): string[] {
+  const contents = new Map<number, { hash: string; by: string }>();
+  const wrong: string[] = [];
+  for (const link of trace.links) {
+    const hashes = new Map<number, string>();
+    for (const { type, zxid, hash, isSent } of link.packets) {
+      if (isSent !== (link.side === "leader")) continue;
+      if (hash !== undefined) hashes.set(zxid, hash);
+      const isSettled = type === PacketType.COMMIT || type === PacketType.INFORM;
+      const content = isSettled ? hashes.get(zxid) : undefined;
+      if (content === undefined) continue;
+      const known = contents.get(zxid);
+      if (known === undefined) contents.set(zxid, { hash: content, by: link.server });
+      else if (known.hash !== content) {
+        wrong.push(`0x${zxidHex(zxid)} is one txn at ${known.by} and another at ${link.server}`);
+      }
+    }
+  }
+  return wrong;
+}
+
+/** I-7: who leads has everything that was settled before. */
+function primaryIntegrity({ trace }: ZabRun): string[] {
+  const commits = firstCommits(trace);
+  const wrong: string[] = [];
+  for (const link of sideOf(trace, "leader")) {
+    const epoch = epochOf(link);
+    const upToDate = sent(link, PacketType.UPTODATE)[0];
+    if (epoch === undefined || upToDate === undefined) continue;
+    for (const { packet } of commits) {
+      if (zxidEpoch(packet.zxid) >= epoch) continue;
+      if (!hasDurable(trace, link.server, packet.zxid, upToDate.when.order)) {
+        wrong.push(
+          `${link.server} leads epoch ${epoch} without 0x${zxidHex(packet.zxid)}, which was committed`,
+        );
+      }
+    }
+  }
+  return wrong;
+}
+
+/** I-12: what was ever committed is in every history at the end. */
+function nothingLost({ trace, ends }: ZabRun): string[] {
+  const wrong: string[] = [];
+  for (const { packet } of firstCommits(trace)) {
+    for (const { server, snapshotZxid, txns } of ends) {
+      const isThere = packet.zxid <= snapshotZxid || txns.some(({ zxid }) => zxid === packet.zxid);
+      if (!isThere) wrong.push(`0x${zxidHex(packet.zxid)} was committed and is not at ${server}`);
+    }
+  }
+  return wrong;
+}
+
+/** I-3, I-4: where two logs both have a zxid, it is one txn, and neither has a txn more between. */
+function equalHistories({ ends }: ZabRun): string[] {
+  const wrong: string[] = [];
+  for (const [index, one] of ends.entries()) {
+    for (const other of ends.slice(index + 1)) {
+      const from = Math.max(
+        one.snapshotZxid,
+        other.snapshotZxid,
+        (one.txns[0]?.zxid ?? 0) - 1,
+        (other.txns[0]?.zxid ?? 0) - 1,
+      );
+      const mine = one.txns.filter(({ zxid }) => zxid > from);
+      const theirs = other.txns.filter(({ zxid }) => zxid > from);
+      const length = Math.max(mine.length, theirs.length);
+      for (let i = 0; i < length; i++) {
+        const [a, b] = [mine[i], theirs[i]];
+        if (a?.zxid === b?.zxid && a?.hash === b?.hash) continue;
+        const [zxidA, zxidB] = [a, b].map((txn) =>
+          txn === undefined ? "none" : zxidHex(txn.zxid),
+        );
+        wrong.push(`after 0x${zxidHex(from)} ${one.server} has ${zxidA}, ${other.server} ${zxidB}`);
+        break;
+      }
+    }
+  }
+  return wrong;
+}
+
+function sideOf(trace: ZabTrace, side: ZabLink["side"]): ZabLink[] {
+  return trace.links.filter((link) => link.side === side);
+}
+
+function sent(link: ZabLink, type: number): ZabPacket[] {
+  return link.packets.filter((packet) => packet.isSent && packet.type === type);
+}
+
+/** The epoch that a link's LEADERINFO names. */
+function epochOf(link: ZabLink): number | undefined {
+  const info = link.packets.find(({ type }) => type === PacketType.LEADERINFO);
+  return info === undefined ? undefined : zxidEpoch(info.zxid);
+}
+
+/** What a learner was sent as settled before that moment, and was not part of a tree. */
+function settledBefore(link: ZabLink, order: number): number[] {
+  const isDirect = link.packets.some(({ type }) => type === PacketType.SNAP);
+  if (isDirect) return [];
+  return link.packets
+    .filter(({ type, when }) => type === PacketType.COMMIT && when.order < order)
+    .map(({ zxid }) => zxid);
+}
+
+/** Whether a server would find the txn after a power cut at that moment: in its log or a snapshot. */
+function hasDurable(trace: ZabTrace, server: string, zxid: number, order: number): boolean {
+  return (trace.durable.get(server) ?? []).some(
+    (one) => one.when.order <= order && covers(one, zxid),
+  );
+}
+
+function covers(one: Durable, zxid: number): boolean {
+  if (one.kind === "txn") return one.zxid === zxid;
+  return one.kind === "snapshot" && one.zxid >= zxid;
+}
+
+function epochAt(
+  trace: ZabTrace,
+  server: string,
+  kind: "acceptedEpoch" | "currentEpoch",
+  order: number,
+): number {
+  let epoch = 0;
+  for (const one of trace.durable.get(server) ?? []) {
+    if (one.when.order > order) break;
+    if (one.kind === kind) epoch = one.epoch;
+  }
+  return epoch;
+}
+
+/** For each zxid the first COMMIT or INFORM of it that left its leader. */
+function firstCommits(trace: ZabTrace): { leader: string; packet: ZabPacket }[] {
+  const first = new Map<number, { leader: string; packet: ZabPacket }>();
+  for (const link of sideOf(trace, "leader")) {
+    for (const packet of link.packets) {
+      const isSettled = packet.type === PacketType.COMMIT || packet.type === PacketType.INFORM;
+      if (!packet.isSent || !isSettled) continue;
+      const known = first.get(packet.zxid);
+      if (known === undefined || packet.when.order < known.packet.when.order) {
+        first.set(packet.zxid, { leader: link.server, packet });
+      }
+    }
+  }
+  return [...first.values()].toSorted((a, b) => a.packet.when.order - b.packet.when.order);
+}
+
+function isQuorum(count: number, voters: readonly string[]): boolean {
+  return count * 2 > voters.length;
+}
