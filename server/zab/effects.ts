@@ -161,12 +161,22 @@ export interface TreeStream {
 
 /** Requests that learners forward, sessions that they hear of: the leader's pipeline. */
 export interface LeaderService {
-  /** A request of a learner's client becomes a txn, whatever comes of it (B-16). */
+  /**
+   * A request of a learner's client becomes a txn, whatever comes of it (B-16). Never a sync, which
+   * makes none: that is the leader's own (B-18).
+   */
   request(request: ForwardedRequest): void;
   /** A session was heard of at a learner. */
   touch(sessionHigh: number, sessionLow: number, timeoutMs: number): void;
   /** Whether a session is there; if so it belongs to that learner from now on (W-3). */
   revalidate(sid: number, sessionHigh: number, sessionLow: number, timeoutMs: number): boolean;
+  /**
+   * A learner has answered a PING, and what it heard of has been told by `touch`: of its sessions
+   * whose time was over before, those not among them have expired. Call it for empty answers too.
+   */
+  reported(sid: number): void;
+  /** The learner's link is gone: there is nothing of it to be waited for. */
+  left(sid: number): void;
 }
 
 /** REQUEST, in place: the bytes are the packet's. */
