@@ -9,7 +9,7 @@ import type { History, LoggedTxn } from "./history.ts";
 import { readLogs } from "./log-reader.ts";
 import { Nemesis } from "./nemesis.ts";
 import { replay } from "./replay.ts";
-import { CLIENT_PORT, LOG_DIR, ServerActor } from "./server-actor.ts";
+import { CLIENT_PORT, LOG_DIR, ServerActor, smallConfig } from "./server-actor.ts";
 import { Recorder } from "./tap.ts";
 import { TIMED, Workload } from "./workload.ts";
 
@@ -93,7 +93,8 @@ class Run {
     const draw = world.random.fork();
     this.#world = world;
     this.#recorder = new Recorder(world);
-    this.#server = new ServerActor(world, world.host(SERVER), this.#recorder, draw);
+    const config = smallConfig(draw, [500, 1000, 2000]);
+    this.#server = new ServerActor(world, world.host(SERVER), this.#recorder, config);
     const workload = new Workload(draw.fork());
     const clients = draw.between(4, 6);
     const pauseUs = clients * draw.between(CALL_EVERY_MIN_US, CALL_EVERY_MAX_US);

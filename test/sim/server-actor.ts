@@ -1,6 +1,6 @@
 // The server: the real one on a simulated host, started again whenever it is gone.
 
-import type { Host } from "../../protocol/host.ts";
+import type { Disk, Host } from "../../protocol/host.ts";
 import { Writer } from "../../protocol/jute.ts";
 import { defaultConfig, type ServerConfig } from "../../server/config.ts";
 import type { Logger } from "../../server/log.ts";
@@ -10,7 +10,7 @@ import type { DataTree } from "../../server/tree/data-tree.ts";
 import { TappedDisk } from "./disk-tap.ts";
 import type { Life, Moment } from "./history.ts";
 import { QUOTA_STATS } from "./model-quota.ts";
-import { HearingNetwork, type Recorder } from "./tap.ts";
+import { type EndOf, HearingNetwork, type Recorder, ServerEnd } from "./tap.ts";
 
 const DATA_DIR = "/data";
 export const LOG_DIR = "/data/version-2";
@@ -37,6 +37,30 @@ export interface ServerTally {
   refusals: number;
 }
 
+/** What listens in on a server. */
+export interface Taps {
+  readonly endOf: EndOf;
+  disk(inner: Disk): Disk;
+}
+
+function clientsOnly(recorder: Recorder): Taps {
+  return { endOf: () => new ServerEnd(recorder), disk: (inner) => inner };
+}
+
+/** Settings small enough that a run of a minute gets to snapshots, rolls and expiries. */
+export function smallConfig(draw: SimRandom, tickTimesMs: readonly number[]): ServerConfig {
+  return {
+    ...defaultConfig(DATA_DIR, CLIENT_PORT, draw.pick(tickTimesMs)),
+    snapCount: draw.between(30, 150),
+    preAllocBytes: draw.pick([0, 4096, 16_384, 65_536]),
+    txnLogSizeLimitBytes: draw.pick([0, 0, 8192]),
+    extendedTypes: true,
+    enforceQuota: true,
+    containerCheckIntervalMs: 4000,
+    purgeIntervalMs: 0,
+  };
+}
+
 export class ServerActor {
   readonly host: SimHost;
   readonly lives: MutableLife[] = [];
@@ -59,23 +83,23 @@ export class ServerActor {
   readonly #world: World;
   readonly #recorder: Recorder;
   readonly #config: ServerConfig;
+  readonly #taps: Taps;
   #server: Server | undefined;
   #serving = false;
 
-  constructor(world: World, host: SimHost, recorder: Recorder, draw: SimRandom) {
+  /** @param taps What else listens in: for a server of an ensemble. */
+  constructor(
+    world: World,
+    host: SimHost,
+    recorder: Recorder,
+    config: ServerConfig,
+    taps: Taps = clientsOnly(recorder),
+  ) {
     this.#world = world;
     this.host = host;
     this.#recorder = recorder;
-    this.#config = {
-      ...defaultConfig(DATA_DIR, CLIENT_PORT, draw.pick([500, 1000, 2000])),
-      snapCount: draw.between(30, 150),
-      preAllocBytes: draw.pick([0, 4096, 16_384, 65_536]),
-      txnLogSizeLimitBytes: draw.pick([0, 0, 8192]),
-      extendedTypes: true,
-      enforceQuota: true,
-      containerCheckIntervalMs: 4000,
-      purgeIntervalMs: 0,
-    };
+    this.#config = config;
+    this.#taps = taps;
     host.disk.makeDirectory(DATA_DIR);
     host.disk.syncDirectoryNow("/");
   }
@@ -139,9 +163,9 @@ export class ServerActor {
       clock,
       random,
       machine,
-      network: new HearingNetwork(network, this.#recorder),
+      network: new HearingNetwork(network, this.#taps.endOf),
       disk: new TappedDisk(
-        disk,
+        this.#taps.disk(disk),
         this.#recorder,
         () => this.onDiskWork(),
         () => this.onSnapshotBegun(),

@@ -81,14 +81,17 @@ export class TappedNetwork implements Network {
   }
 }
 
-/** The server's network: when it hears of which session. */
+/** Makes the end that listens to a link of a port; undefined: nobody listens there. */
+export type EndOf = (port: number, isDialled: boolean, peer: string) => End | undefined;
+
+/** A server's network: when it hears of which session, and what else is listened in on. */
 export class HearingNetwork implements Network {
   readonly #inner: Network;
-  readonly #recorder: Recorder;
+  readonly #endOf: EndOf;
 
-  constructor(inner: Network, recorder: Recorder) {
+  constructor(inner: Network, endOf: EndOf) {
     this.#inner = inner;
-    this.#recorder = recorder;
+    this.#endOf = endOf;
   }
 
   listen(
@@ -97,7 +100,12 @@ export class HearingNetwork implements Network {
     done: (error: HostError | undefined, listener: Listener | undefined) => void,
   ): void {
     const accepted = (inner: Link): void => {
-      const tap = new TappedLink(new ServerEnd(this.#recorder), undefined);
+      const end = this.#endOf(at.port, false, inner.remoteAddress);
+      if (end === undefined) {
+        accept(inner);
+        return;
+      }
+      const tap = new TappedLink(end, undefined);
       tap.inner = inner;
       inner.handlers = tap;
       accept(tap);
@@ -106,12 +114,16 @@ export class HearingNetwork implements Network {
   }
 
   connect(to: Address, handlers: LinkHandlers): Link {
-    return this.#inner.connect(to, handlers);
+    const end = this.#endOf(to.port, true, to.host);
+    if (end === undefined) return this.#inner.connect(to, handlers);
+    const tap = new TappedLink(end, handlers);
+    tap.inner = this.#inner.connect(to, tap);
+    return tap;
   }
 }
 
 /** What an end of a link does with the bytes that pass it. */
-interface End {
+export interface End {
   wrote(bytes: Buffer): void;
   got(bytes: Buffer): void;
 }
@@ -279,7 +291,8 @@ class ClientEnd implements End {
 /** Where a ConnectResponse has the session's id, its frame's length included. */
 const SESSION_AT = 12;
 
-class ServerEnd implements End {
+/** A client's connection, at the server. */
+export class ServerEnd implements End {
   readonly #recorder: Recorder;
   readonly #early: Moment[] = [];
   #head = Buffer.alloc(0);
