@@ -8,12 +8,24 @@
  * here as the PROPOSAL packet that carries it, what a follower lacks is copied to its link in one
  * piece, however many txns that is.
  *
- * Invariant: first <= applied + 1, applied <= committed <= last.
+ * Invariant: base <= applied <= committed <= last, and every txn behind base is in it.
  */
 import { assert } from "../../protocol/assert.ts";
 import type { Writer } from "../../protocol/jute.ts";
-import { PACKET_HEAD_BYTES, PACKET_TAIL_BYTES, PacketType } from "../../protocol/quorum.ts";
-import { highWord, lowWord, type Zxid, zxidCounter, zxidEpoch } from "../../protocol/zxid.ts";
+import {
+  PACKET_HEAD_BYTES,
+  PACKET_TAIL_BYTES,
+  PacketType,
+  writeCommit,
+} from "../../protocol/quorum.ts";
+import {
+  highWord,
+  lowWord,
+  makeZxid,
+  type Zxid,
+  zxidCounter,
+  zxidEpoch,
+} from "../../protocol/zxid.ts";
 
 /** Memory is taken in pieces of this size; a larger txn has one of its own. */
 const CHUNK_BYTES: number = 256 * 1024;
@@ -33,6 +45,8 @@ export class TxnWindow {
   committedZxid: Zxid;
   /** Handed out by `next`. */
   appliedZxid: Zxid;
+  /** What the history has before the first txn in it: a txn, an epoch's marker, a snapshot's zxid. */
+  baseZxid: Zxid;
   /** Somebody still has to be sent what comes after this. Infinity: nobody. */
   retainAfter: Zxid = Number.POSITIVE_INFINITY;
 
@@ -70,6 +84,7 @@ export class TxnWindow {
     this.lastZxid = lastZxid;
     this.committedZxid = lastZxid;
     this.appliedZxid = lastZxid;
+    this.baseZxid = lastZxid;
   }
 
   /** Txns in it. */
@@ -88,7 +103,7 @@ export class TxnWindow {
 
   /** Whether `zxid` may follow what is there: the next counter, or the first of a later epoch. */
   accepts(zxid: Zxid): boolean {
-    if (zxid === this.lastZxid + 1) return true;
+    if (zxid === this.lastZxid + 1) return zxidCounter(zxid) !== 0;
     return zxidEpoch(zxid) > zxidEpoch(this.lastZxid) && zxidCounter(zxid) === 1;
   }
 
@@ -126,7 +141,7 @@ export class TxnWindow {
 
   /** A new epoch begins with its marker, which is no txn (P-5). All before it has been applied. */
   beginEpoch(epoch: number): void {
-    const marker = epoch * 0x1_0000_0000;
+    const marker = makeZxid(epoch, 0);
     assert(this.appliedZxid === this.lastZxid, "an epoch began before the last one was applied");
     assert(marker > this.lastZxid, "an epoch began in the past");
     this.lastZxid = marker;
@@ -153,6 +168,7 @@ export class TxnWindow {
     this.lastZxid = lastZxid;
     this.committedZxid = lastZxid;
     this.appliedZxid = lastZxid;
+    this.baseZxid = lastZxid;
   }
 
   /**
@@ -195,11 +211,9 @@ export class TxnWindow {
 
   // To be sent, or logged.
 
-  /** Whether every txn behind `zxid` is in it: `zxid` is the one before the first, or later. */
+  /** Whether every txn behind `zxid` is in it. */
   coversAfter(zxid: Zxid): boolean {
-    if (zxid >= this.lastZxid) return true;
-    if (this.count === 0) return false;
-    return this.#indexAfter(zxid) > this.#head || this.#zxidAt(this.#head) === zxid + 1;
+    return zxid >= this.baseZxid;
   }
 
   /** Whether this very txn is in it. */
@@ -250,6 +264,48 @@ export class TxnWindow {
     return last;
   }
 
+  /** As `writeProposals`, but INFORM packets, for observers: `upTo` is settled. */
+  writeInforms(after: Zxid, upTo: Zxid, bytesMax: number, out: Writer): Zxid {
+    return this.#writeEach(after, upTo, bytesMax, out, false);
+  }
+
+  /** As `writeProposals`, with its COMMIT behind each: `upTo` is settled. */
+  writeSettled(after: Zxid, upTo: Zxid, bytesMax: number, out: Writer): Zxid {
+    return this.#writeEach(after, upTo, bytesMax, out, true);
+  }
+
+  /** Writes the COMMIT packets of the txns behind `after` up to `upTo`; returns as `writeProposals`. */
+  writeCommits(after: Zxid, upTo: Zxid, bytesMax: number, out: Writer): Zxid {
+    const end = out.length + bytesMax;
+    let last = after;
+    for (let i = this.#indexAfter(after); i < this.#tail && out.length < end; i++) {
+      const zxid = this.#zxidAt(i);
+      if (zxid > upTo) break;
+      writeCommit(out, zxid);
+      last = zxid;
+    }
+    return last;
+  }
+
+  #writeEach(after: Zxid, upTo: Zxid, bytesMax: number, out: Writer, isPair: boolean): Zxid {
+    const end = out.length + bytesMax;
+    let last = after;
+    for (let i = this.#indexAfter(after); i < this.#tail && out.length < end; i++) {
+      const j = i & this.#mask;
+      const zxid = this.#zxids[j] ?? 0;
+      const chunk = this.#chunks[j];
+      if (zxid > upTo || chunk === undefined) break;
+      const from = this.#starts[j] ?? 0;
+      const size = PACKET_HEAD_BYTES + (this.#lengths[j] ?? 0) + PACKET_TAIL_BYTES;
+      const at = out.reserve(size);
+      chunk.bytes.copy(out.bytes, at, from, from + size);
+      if (isPair) writeCommit(out, zxid);
+      else out.patchInt(at, PacketType.INFORM);
+      last = zxid;
+    }
+    return last;
+  }
+
   /** Calls for each txn behind `after` up to `upTo`, in order; `visit` returns false to stop. */
   forEach(
     after: Zxid,
@@ -295,6 +351,7 @@ export class TxnWindow {
     const i = this.#head & this.#mask;
     const chunk = this.#chunks[i];
     this.#bytesKept -= this.#lengths[i] ?? 0;
+    this.baseZxid = this.#zxids[i] ?? 0;
     this.#chunks[i] = undefined;
     this.#head++;
     const isShared = this.#head < this.#tail && this.#chunks[this.#head & this.#mask] === chunk;
