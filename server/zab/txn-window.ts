@@ -154,6 +154,9 @@ export class TxnWindow {
     assert(zxid >= this.committedZxid, "a settled txn is forgotten");
     while (this.#tail > this.#head && this.#zxidAt(this.#tail - 1) > zxid) {
       const i = (this.#tail - 1) & this.#mask;
+      const chunk = this.#chunks[i];
+      // What comes next takes its place: packets of one chunk lie without a gap.
+      if (chunk !== undefined) chunk.used = this.#starts[i] ?? 0;
       this.#bytesKept -= this.#lengths[i] ?? 0;
       this.#chunks[i] = undefined;
       this.#tail--;
