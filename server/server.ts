@@ -211,10 +211,8 @@ export class Server {
         syncWarningMs: config.fsyncWarningMs,
       },
       {
-        onDurable: (batch) => {
-          fsyncTime.add(log.lastSyncMs);
-          pipeline.committed(batch);
-        },
+        onDurable: () => fsyncTime.add(log.lastSyncMs),
+        onBatch: (batch) => pipeline.committed(batch),
         onSnapshotDue: () => this.takeSnapshot(),
         onSlowSync: (ms) => this.#log.warn({ ms: Math.round(ms) }, "fsync of the log was slow"),
         onFailure: (error) => this.#failStorage("the transaction log", error),

@@ -63,11 +63,15 @@ function refuseMisplaced(
   );
 }
 
+/** Whether the `initialize` marker lies in `dataDir`. */
+export function hasInitializeMarker(disk: Disk, dataDir: string): boolean {
+  return disk.stat(`${dataDir}/${INITIALIZE_MARKER}`) !== undefined;
+}
+
 /** Whether the `initialize` marker lay in `dataDir`; it is gone afterwards. */
 export function takeInitializeMarker(disk: Disk, dataDir: string): boolean {
-  const path = `${dataDir}/${INITIALIZE_MARKER}`;
-  if (disk.stat(path) === undefined) return false;
-  disk.removeNow(path);
+  if (!hasInitializeMarker(disk, dataDir)) return false;
+  disk.removeNow(`${dataDir}/${INITIALIZE_MARKER}`);
   disk.syncDirectoryNow(dataDir);
   return true;
 }

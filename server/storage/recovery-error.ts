@@ -14,6 +14,8 @@ export type RecoveryErrorCode =
   | "BadLog"
   /** There are TTL znodes, which are not enabled. */
   | "TtlZnodes"
+  /** The epoch files contradict the history or each other, or cannot be read. */
+  | "Epochs"
   /** Txns are missing between two that are there, or come in the wrong order. */
   | "Gap";
 

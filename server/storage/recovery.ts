@@ -40,6 +40,8 @@ export interface RecoveryOptions {
   readonly trustEmpty: boolean;
   /** An empty directory is a first start (`db.autocreate`, or the `initialize` marker). */
   readonly mayBeEmpty: boolean;
+  /** Is shown each record that is replayed, in order; the bytes are the reader's again afterwards. */
+  readonly replayed?: (bytes: Buffer, start: number, end: number, zxid: Zxid) => void;
 }
 
 export interface Recovered {
@@ -50,6 +52,12 @@ export interface Recovered {
    * the first txn is logged, or the log would be of unknown beginning.
    */
   readonly snapshotZxid: Zxid;
+  /**
+   * Up to here the tree may hold effects of txns that the log lacks: those of a snapshot that was
+   * taken while they were applied, by a server that had not logged them yet. They have to be
+   * applied as a replay does it. 0: the tree is that of `lastZxid`.
+   */
+  readonly fuzzyUpTo: Zxid;
   readonly report: RecoveryReport;
 }
 
@@ -115,6 +123,7 @@ class Recovery {
     if (base.zxid < 0 && this.#replayed === 0) this.#refuseUnlessMayBeEmpty();
     this.#refuseUnlessReached(tree.lastZxid);
     tree.quotas.recount();
+    const fuzzyUpTo = checks.pendingZxid;
     this.#warnings.push(...checks.finish());
     const orphans = findOrphans(tree);
     refuseUnlessEnabled(tree, orphans);
@@ -123,6 +132,7 @@ class Recovery {
       tree,
       lastZxid: tree.lastZxid,
       snapshotZxid: base.zxid,
+      fuzzyUpTo,
       report: {
         replayed: this.#replayed,
         znodes: tree.count,
@@ -244,6 +254,7 @@ class Recovery {
     }
     checks.applied(log.zxid);
     this.#replayed++;
+    this.#options.replayed?.(log.bytes, log.start, log.end, log.zxid);
   }
 
   /** ST-25 */

@@ -38,6 +38,11 @@ export class ReplayChecks {
     if (this.#pending !== undefined && zxid >= this.#pending.zxid) this.#compare(zxid);
   }
 
+  /** Up to here the tree is that of no moment; 0: it is whole. */
+  get pendingZxid(): Zxid {
+    return this.#pending?.zxid ?? 0;
+  }
+
   /** Nothing more is replayed. Returns what an operator should know. */
   finish(): string[] {
     this.#tree.observer = undefined;

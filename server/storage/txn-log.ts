@@ -45,13 +45,15 @@ export interface TxnLogOptions {
 }
 
 export interface TxnLogEvents {
+  /** Every record up to `zxid` survives any crash from now on. At once, and in order. */
+  onDurable(zxid: Zxid): void;
   /**
-   * These records survive any crash from now on. Batches come in order; walk them with
-   * `batch.next()`, to the end of a slice: the next slice comes in another turn, so that a large
-   * batch does not keep everybody else waiting. The batch's bytes are the log's again when this
-   * returns.
+   * The records that have become durable, for a server that is alone and applies them now. Batches
+   * come in order; walk them with `batch.next()`, to the end of a slice: the next slice comes in
+   * another turn, so that a large batch does not keep everybody else waiting. The batch's bytes are
+   * the log's again when this returns.
    */
-  onDurable(batch: LogBatch): void;
+  onBatch?(batch: LogBatch): void;
   /** Enough was logged since the last snapshot: take one, unless one is under way. */
   onSnapshotDue(): void;
   onSlowSync(elapsedMs: number): void;
@@ -101,6 +103,8 @@ export class TxnLog {
   #inFlight: LogBatch | undefined;
   /** Durable, and handed out slice by slice. */
   #handedOut: LogBatch | undefined;
+  /** Who waits for what was committed to be durable; a term asks once or twice. */
+  readonly #awaiting: { readonly zxid: Zxid; readonly done: () => void }[] = [];
   /** The batch in flight has become durable before the one ahead of it was handed out. */
   #isDurableEarly = false;
   /** Empty ones, SPARES_MAX at most. */
@@ -159,7 +163,10 @@ export class TxnLog {
   /** Nothing waits for the disk. */
   get isIdle(): boolean {
     return (
-      this.#inFlight === undefined && this.#handedOut === undefined && this.#filling.count === 0
+      this.#inFlight === undefined &&
+      this.#handedOut === undefined &&
+      this.#waiting.length === 0 &&
+      this.#filling.count === 0
     );
   }
 
@@ -191,6 +198,14 @@ export class TxnLog {
     }
   }
 
+  /** Makes a txn that is there already the record of `zxid`. */
+  append(bytes: Buffer, start: number, end: number, zxid: Zxid): void {
+    const writer = this.begin();
+    const at = writer.reserve(end - start);
+    bytes.copy(writer.bytes, at, start, end);
+    this.commit(zxid);
+  }
+
   /** Call at the end of each turn: starts the batch, unless one is in flight and will start it. */
   flush(): void {
     if (this.#inFlight !== undefined || this.#filling.count === 0 || this.#failed) return;
@@ -199,6 +214,25 @@ export class TxnLog {
     if (waiting === undefined) this.#filling = this.#spare();
     if (this.#file === undefined) this.#createFile();
     else this.#takeSpace();
+  }
+
+  /** Calls back, in a later turn, once all that was committed is durable; never after a failure. */
+  whenDurable(done: () => void): void {
+    this.flush();
+    if (this.durableZxid === this.lastZxid) this.#clock.endOfTurn(done);
+    else this.#awaiting.push({ zxid: this.lastZxid, done });
+  }
+
+  /**
+   * The directory's history has become another one, which ends with `zxid`: what comes next begins
+   * a file of its own (storage ST-11, ST-32). Only when nothing is on its way.
+   */
+  resetTo(zxid: Zxid): void {
+    assert(this.isIdle, "the log's history was changed under a batch");
+    if (this.#file !== undefined) this.#roll();
+    this.lastZxid = zxid;
+    this.durableZxid = zxid;
+    this.#drawDue();
   }
 
   /** Makes durable what was committed, closes the file and calls back, also after a failure. */
@@ -306,14 +340,19 @@ export class TxnLog {
   }
 
   #becomeDurable(): void {
-    if (this.#handedOut !== undefined) {
-      this.#isDurableEarly = true;
-      return;
-    }
     const batch = this.#batch();
-    this.#inFlight = undefined;
     this.durableZxid = batch.lastZxid;
     this.#durableTo = this.#position;
+    this.#events.onDurable(batch.lastZxid);
+    if (this.#handedOut === undefined) this.#pass();
+    else this.#isDurableEarly = true;
+    this.#tellAwaiting();
+  }
+
+  /** The batch in flight, which is durable, makes place for the next one. */
+  #pass(): void {
+    const batch = this.#batch();
+    this.#inFlight = undefined;
     const { logSizeLimitBytes } = this.#options;
     const isLarge = logSizeLimitBytes > 0 && this.#position > logSizeLimitBytes;
     if (batch.snapshotDue || isLarge) this.#roll();
@@ -329,7 +368,7 @@ export class TxnLog {
     if (batch === undefined || this.#failed) return;
     const before = batch.passed;
     batch.beginSlice(SLICE_BYTES);
-    this.#events.onDurable(batch);
+    this.#events.onBatch?.(batch);
     const isWalked = batch.passed > before;
     if (isWalked && batch.passed < batch.length) {
       this.#clock.endOfTurn(this.#handOut);
@@ -342,9 +381,15 @@ export class TxnLog {
     if (due) this.#events.onSnapshotDue();
     if (this.#isDurableEarly) {
       this.#isDurableEarly = false;
-      this.#becomeDurable();
+      this.#pass();
     } else if (this.#closed !== undefined && this.isIdle) this.#closeFile();
   };
+
+  #tellAwaiting(): void {
+    while ((this.#awaiting[0]?.zxid ?? Number.POSITIVE_INFINITY) <= this.durableZxid) {
+      this.#awaiting.shift()?.done();
+    }
+  }
 
   /** Ends the file: the next batch creates its own. */
   #roll(): void {

@@ -106,7 +106,8 @@ async function fill(home: string, znodes: number): Promise<number> {
     syncWarningMs: 60_000,
   };
   const log = new TxnLog(host, options, {
-    onDurable(batch) {
+    onDurable() {},
+    onBatch(batch) {
       while (batch.next()) tree.apply(batch.bytes, batch.start, batch.end, "live");
     },
     onSnapshotDue() {},

@@ -80,7 +80,8 @@ export class Life {
       { clock, random, disk },
       { ...LOG_OPTIONS, ...options.log, lastZxid: this.recovered.lastZxid },
       {
-        onDurable: (batch) => {
+        onDurable: () => {},
+        onBatch: (batch) => {
           while (batch.next()) {
             this.tree.apply(batch.bytes, batch.start, batch.end, "live");
             this.acknowledged = batch.zxid;

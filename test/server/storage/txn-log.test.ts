@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { HostError } from "../../../protocol/host.ts";
 import { nodeHost } from "../../../protocol/node-host.ts";
-import { BATCH_MAX_BYTES } from "../../../server/storage/log-batch.ts";
+import { BATCH_MAX_BYTES, type LogBatch } from "../../../server/storage/log-batch.ts";
 import { TxnLog, type TxnLogEvents, type TxnLogOptions } from "../../../server/storage/txn-log.ts";
 import { World } from "../../../server/testing/index.ts";
 import { LOG_1, PAYLOADS } from "./golden-13.ts";
@@ -30,12 +30,14 @@ class Bench implements TxnLogEvents {
   readonly host = this.world.host("server");
   readonly disk: TracedDisk = new TracedDisk(this.host.disk);
   readonly log: TxnLog;
+  /** Up to where records were told to be durable. */
+  readonly told: number[] = [];
   /** The zxids of each durable batch. */
   readonly durable: number[][] = [];
   readonly errors: HostError[] = [];
   readonly slow: number[] = [];
   snapshotsDue = 0;
-  onBatch: () => void = () => {};
+  afterBatch: () => void = () => {};
   /** How often records were handed out. */
   slices = 0;
   #walked: number[] = [];
@@ -46,7 +48,12 @@ class Bench implements TxnLogEvents {
     this.log = new TxnLog({ clock, random, disk: this.disk }, { ...OPTIONS, ...options }, this);
   }
 
-  onDurable(batch: Parameters<TxnLogEvents["onDurable"]>[0]): void {
+  onDurable(zxid: number): void {
+    expect(zxid).toBe(this.log.durableZxid);
+    this.told.push(zxid);
+  }
+
+  onBatch(batch: LogBatch): void {
     this.slices++;
     const zxids = this.#walked;
     while (batch.next()) zxids.push(batch.zxid);
@@ -58,7 +65,7 @@ class Bench implements TxnLogEvents {
       zxids.length,
     ]);
     this.durable.push(zxids);
-    this.onBatch();
+    this.afterBatch();
   }
 
   onSnapshotDue(): void {
@@ -172,7 +179,7 @@ test("one batch is in flight; all that comes meanwhile is the next, and starts w
 test("the disk works on the next batch while the caller applies one, and may be given more", () => {
   const bench = new Bench({ preAllocBytes: 0 });
   const traces: string[][] = [];
-  bench.onBatch = () => {
+  bench.afterBatch = () => {
     traces.push(bench.disk.take());
     if (bench.log.lastZxid < 20) bench.append(1);
     bench.log.flush();

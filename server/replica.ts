@@ -1,0 +1,432 @@
+/**
+ * What a server of an ensemble holds: tree, log, window of the newest txns, epochs, snapshots; and
+ * how they stay one history.
+ *
+ *     open ─▶ settled ─▶ a term: logTo, deliver ─▶ settle ─▶ settled ─▶ the next term ...
+ *                │
+ *                └─▶ truncate | install, adopt ─▶ txns applied, not logged ─▶ saveTree ─▶ the term
+ *                                   └── interrupted ─▶ reload (S-27) ─▶ settled
+ *
+ * Settled: everything logged is durable and applied, uncommitted txns too, so that what a vote says
+ * is what the disk holds (P-7, I-16). Within a term the tree has only what is committed.
+ */
+import { assert } from "../protocol/assert.ts";
+import type { Clock, Disk, HostError, Random } from "../protocol/host.ts";
+import { makeZxid, type Zxid, zxidHex } from "../protocol/zxid.ts";
+import { type Applier, Delivery } from "./delivery.ts";
+import {
+  hasInitializeMarker,
+  markCreated,
+  openDirectories,
+  takeInitializeMarker,
+} from "./storage/directories.ts";
+import { Epochs } from "./storage/epochs.ts";
+import type { StorageDirectories } from "./storage/files.ts";
+import { type Recovered, type RecoveryReport, recover } from "./storage/recovery.ts";
+import { RecoveryError } from "./storage/recovery-error.ts";
+import { type SnapshotReport, SnapshotWriter } from "./storage/snapshot-writer.ts";
+import { TxnLog, type TxnLogOptions } from "./storage/txn-log.ts";
+import type { DataTree, TreeOptions } from "./tree/data-tree.ts";
+import { txnPaths } from "./txn-paths.ts";
+import type { Replica, ZabLog } from "./zab/effects.ts";
+import { TxnWindow } from "./zab/txn-window.ts";
+
+export interface ReplicaOptions {
+  readonly dataDir: string;
+  readonly dataLogDir: string;
+  readonly dataDirAutocreate: boolean;
+  readonly tree: TreeOptions;
+  /** `snapshot.trust.empty` */
+  readonly trustEmpty: boolean;
+  readonly log: Omit<TxnLogOptions, "directory" | "lastZxid">;
+  /** Applied txns that are kept in memory for learners that lag. */
+  readonly commitLogCount: number;
+  /** False: `digest.enabled=false`, nothing is compared. */
+  readonly comparesDigests: boolean;
+}
+
+export interface ReplicaEvents {
+  /** Every txn of the log up to `zxid` is durable: it may be acknowledged. */
+  logged(zxid: Zxid): void;
+  /** The tree is not the leader's: the term has to end. What is committed is applied no more. */
+  diverged(zxid: Zxid): void;
+  snapshotTaken(report: SnapshotReport): void;
+  /** The disk or what is on it cannot be trusted. Called once; the server must stop. */
+  failed(exitCode: number, message: string): void;
+}
+
+/** As operations 1.2 numbers them. */
+const EXIT_STORAGE = 10;
+const EXIT_SYNC = 13;
+
+export class StoredReplica
+  implements Omit<Replica, "truncate" | "install" | "adopt" | "saveTree" | "streamTree" | "readLog">
+{
+  readonly window: TxnWindow;
+  readonly log: TxnLog;
+  readonly directories: StorageDirectories;
+  /** Of the last recovery. */
+  report: RecoveryReport;
+  /** A tree that is not the leader's; what comes next would not fit it. */
+  isDiverged = false;
+
+  readonly #clock: Clock;
+  readonly #disk: Disk;
+  readonly #options: ReplicaOptions;
+  readonly #zabLog: ZabLog;
+  readonly #events: ReplicaEvents;
+  readonly #epochs: Epochs;
+  readonly #delivery: Delivery;
+  #tree: DataTree;
+  /** Copies the tree of the moment, and no other. */
+  #snapshots: SnapshotWriter;
+  /** Whether the directory has a snapshot that the log goes on from. */
+  #hasSnapshot: boolean;
+  /** Whoever made the directory wants it to begin empty. The marker stays until it does not. */
+  #isInitialized: boolean;
+  /** Memory holds, or may come to hold, txns that neither log nor snapshot has (S-27). */
+  #isAhead = false;
+  /** Up to here the tree may have effects of txns that are still to come (storage F-11). */
+  #fuzzyUpTo: Zxid = 0;
+  /** One was given up, or the log is long: the next term takes it. */
+  #isSnapshotOwed = false;
+  #isFlushScheduled = false;
+  #hasFailed = false;
+
+  /**
+   * Recovers what is on disk, at once; `open` makes it good to serve from.
+   *
+   * @throws RecoveryError the server must not start; HostError.
+   */
+  constructor(
+    host: { readonly clock: Clock; readonly disk: Disk; readonly random: Random },
+    options: ReplicaOptions,
+    zabLog: ZabLog,
+    events: ReplicaEvents,
+  ) {
+    this.#clock = host.clock;
+    this.#disk = host.disk;
+    this.#options = options;
+    this.#zabLog = zabLog;
+    this.#events = events;
+    const { dataDir, dataLogDir, dataDirAutocreate } = options;
+    this.directories = openDirectories(host.disk, dataDir, dataLogDir, dataDirAutocreate);
+    this.#isInitialized = hasInitializeMarker(host.disk, dataDir);
+    this.window = new TxnWindow(options.commitLogCount, 0);
+    const recovered = this.#recover();
+    this.report = recovered.report;
+    this.#tree = recovered.tree;
+    this.#snapshots = this.#newSnapshots();
+    this.#hasSnapshot = recovered.snapshotZxid >= 0;
+    this.#epochs = new Epochs(host, this.directories.snapshots, this.lastZxid, (error) =>
+      this.#failDisk("an epoch file", error),
+    );
+    if (this.isEmpty && !this.#hasSnapshot) markCreated(host.disk, dataDir);
+    this.log = this.#newLog(host);
+    this.#delivery = new Delivery(host.clock, this.window, this.#directly);
+    this.#adopted(recovered.fuzzyUpTo);
+  }
+
+  /** The znodes. Another tree after `truncate`, `adopt` and `reload`. */
+  get tree(): DataTree {
+    return this.#tree;
+  }
+
+  get lastZxid(): Zxid {
+    return this.#tree.lastZxid;
+  }
+
+  get acceptedEpoch(): number {
+    return this.#epochs.accepted;
+  }
+
+  get currentEpoch(): number {
+    return this.#epochs.current;
+  }
+
+  get isEmpty(): boolean {
+    const promised = this.acceptedEpoch > 0 || this.currentEpoch > 0;
+    return this.lastZxid === 0 && !promised && !this.#isInitialized;
+  }
+
+  /** Before anything else: epoch files that were healed, and the snapshot that a log begins with. */
+  open(done: () => void): void {
+    this.#epochs.settle(() => {
+      if (this.#hasSnapshot) done();
+      else this.#takeSnapshot(done);
+    });
+  }
+
+  // Terms
+
+  /** Who applies what is committed: the pipeline, from when a term serves until it is over. */
+  set applier(applier: Applier | undefined) {
+    this.#delivery.applier = applier ?? this.#directly;
+    if (applier === undefined) {
+      this.#tree.observer = this.#observer;
+      return;
+    }
+    this.#becomeWhole();
+    if (this.#isSnapshotOwed) this.takeSnapshot();
+  }
+
+  saveAcceptedEpoch(epoch: number, done: () => void): void {
+    this.#epochs.saveAccepted(epoch, done);
+  }
+
+  saveCurrentEpoch(epoch: number, done: () => void): void {
+    this.#epochs.saveCurrent(epoch, () => {
+      if (this.#isInitialized) takeInitializeMarker(this.#disk, this.#options.dataDir);
+      this.#isInitialized = false;
+      done();
+    });
+  }
+
+  logTo(zxid: Zxid): void {
+    this.window.forEach(this.log.lastZxid, zxid, this.#append);
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    this.#clock.endOfTurn(this.#flush);
+  }
+
+  whenLogged(done: () => void): void {
+    this.log.whenDurable(done);
+  }
+
+  deliver(): void {
+    this.#delivery.start();
+  }
+
+  whenDelivered(done: () => void): void {
+    this.#delivery.whenDone(done);
+  }
+
+  beginEpoch(epoch: number): void {
+    this.window.beginEpoch(epoch);
+    this.#tree.lastZxid = makeZxid(epoch, 0);
+  }
+
+  /**
+   * The term is over and nobody applies: waits for the log and applies all of it, committed or not
+   * (B-20). What was received and not logged is forgotten. To be called before every election.
+   */
+  settle(done: () => void): void {
+    this.#quiesce(() => {
+      if (this.#isAhead) {
+        this.#reloadNow();
+        done();
+        return;
+      }
+      this.window.dropAfter(this.log.lastZxid);
+      if (this.isDiverged) {
+        done();
+        return;
+      }
+      this.window.commitTo(this.window.lastZxid);
+      this.#delivery.whenDone(done);
+    });
+  }
+
+  reload(done: () => void): void {
+    this.#quiesce(() => {
+      this.#reloadNow();
+      done();
+    });
+  }
+
+  /**
+   * From the tree's observer: a txn's digest is not the tree's. What is wrong may be here or at the
+   * leader; either way the two must not go on side by side.
+   */
+  digestMismatch(zxid: Zxid): void {
+    if (this.isDiverged || !this.#options.comparesDigests) return;
+    this.isDiverged = true;
+    // What follows does not fit the tree.
+    this.window.beginSlice(0);
+    this.#zabLog.error(
+      {
+        zxid: zxidHex(zxid),
+        paths: txnPaths(this.window.bytes, this.window.start, this.window.end),
+      },
+      "after this txn the tree here is not the leader's: this server stops serving and takes the " +
+        "leader's tree. Keep its directories for the search; what differs may be older than this",
+    );
+    this.#clock.endOfTurn(() => this.#events.diverged(zxid));
+  }
+
+  // Snapshots
+
+  /** Takes a snapshot in the background, unless one is under way: false. */
+  takeSnapshot(): boolean {
+    if (this.#isAhead) return false;
+    this.#isSnapshotOwed = false;
+    return this.#snapshots.take((error, report) => this.#snapshotDone(error, report));
+  }
+
+  /** Makes durable what was logged and closes the log. */
+  close(done: () => void): void {
+    this.#snapshots.abandon(() => this.#epochs.whenIdle(() => this.log.close(done)));
+  }
+
+  #takeSnapshot(done: () => void): void {
+    this.#snapshots.take((error, report) => {
+      this.#snapshotDone(error, report);
+      if (error === undefined) done();
+    });
+  }
+
+  #snapshotDone(error: HostError | undefined, report: SnapshotReport | undefined): void {
+    if (error !== undefined) this.#failDisk("a snapshot", error);
+    if (report === undefined) return;
+    this.#hasSnapshot = true;
+    this.#events.snapshotTaken(report);
+  }
+
+  #newSnapshots(): SnapshotWriter {
+    const host = { clock: this.#clock, disk: this.#disk };
+    return new SnapshotWriter(host, this.#tree, { directory: this.directories.snapshots });
+  }
+
+  // The log
+
+  #newLog(host: { clock: Clock; disk: Disk; random: Random }): TxnLog {
+    const directory = this.directories.logs;
+    return new TxnLog(
+      host,
+      { ...this.#options.log, directory, lastZxid: this.lastZxid },
+      {
+        onDurable: (zxid) => this.#events.logged(zxid),
+        onSnapshotDue: () => this.takeSnapshot(),
+        onSlowSync: (ms) => this.#zabLog.warn({ ms: Math.round(ms) }, "fsync of the log was slow"),
+        onFailure: (error) => this.#failDisk("the transaction log", error),
+      },
+    );
+  }
+
+  readonly #append = (bytes: Buffer, start: number, end: number, zxid: Zxid): boolean => {
+    this.log.append(bytes, start, end, zxid);
+    return true;
+  };
+
+  readonly #flush = (): void => {
+    this.#isFlushScheduled = false;
+    this.log.flush();
+  };
+
+  // The tree
+
+  readonly #observer = {
+    applied: (): void => {},
+    digestMismatch: (zxid: Zxid): void => this.digestMismatch(zxid),
+  };
+
+  /** Applies while nobody is served. */
+  readonly #directly: Applier = {
+    committed: (window) => {
+      while (!this.isDiverged && window.next()) {
+        const mode = window.zxid <= this.#fuzzyUpTo ? "replay" : "live";
+        this.#tree.apply(window.bytes, window.start, window.end, mode);
+        if (window.zxid >= this.#fuzzyUpTo) this.#becomeWhole();
+      }
+    },
+  };
+
+  /** Every txn whose effects the tree may have had before has been applied. */
+  #becomeWhole(): void {
+    if (this.#fuzzyUpTo === 0) return;
+    this.#fuzzyUpTo = 0;
+    this.#tree.compareDigestsFrom = 0;
+    // Replay does not count for quotas (storage F-8).
+    this.#tree.quotas.recount();
+  }
+
+  /** Another tree, in place of the one that was: nothing that was asked of that one goes on. */
+  #adopted(fuzzyUpTo: Zxid): void {
+    this.#fuzzyUpTo = fuzzyUpTo;
+    this.#tree.compareDigestsFrom = fuzzyUpTo;
+    this.#tree.observer = this.#observer;
+    this.#delivery.forget();
+  }
+
+  // The disk
+
+  /** Fills the window too, with the newest of what is replayed (S-3). */
+  #recover(): Recovered {
+    const { window } = this;
+    let isFirst = true;
+    const recovered = recover(this.#disk, this.directories, {
+      tree: this.#options.tree,
+      trustEmpty: this.#options.trustEmpty,
+      // What is empty does not vote; whether it may be is for the ensemble to know.
+      mayBeEmpty: true,
+      replayed: (bytes, start, end, zxid) => {
+        if (isFirst) window.reset(zxid - 1);
+        isFirst = false;
+        window.append(bytes, start, end, zxid);
+        window.commitTo(zxid);
+        window.appliedTo(zxid);
+      },
+    });
+    for (const warning of recovered.report.warnings) this.#zabLog.warn({}, warning);
+    const { lastZxid, report } = recovered;
+    if (report.replayed === 0) window.reset(lastZxid);
+    this.#zabLog.info(
+      { zxid: zxidHex(lastZxid), znodes: report.znodes, replayed: report.replayed },
+      "recovered what is on disk",
+    );
+    if (report.replayed > this.#options.log.snapCount) this.#isSnapshotOwed = true;
+    const [mismatch] = report.digestMismatches;
+    if (mismatch !== undefined && this.#options.comparesDigests) {
+      this.isDiverged = true;
+      this.#zabLog.error(
+        { zxid: zxidHex(mismatch) },
+        "after this txn the tree that is recovered is not what the txn says: this server takes " +
+          "its leader's tree before it serves",
+      );
+    }
+    return recovered;
+  }
+
+  #reloadNow(): void {
+    this.#isAhead = false;
+    try {
+      const recovered = this.#recover();
+      this.report = recovered.report;
+      this.#tree = recovered.tree;
+      this.#snapshots = this.#newSnapshots();
+      this.log.resetTo(recovered.lastZxid);
+      this.#adopted(recovered.fuzzyUpTo);
+    } catch (error) {
+      if (!(error instanceof RecoveryError) && !isHostError(error)) throw error;
+      this.#fail(EXIT_SYNC, `what is on disk could not be read again: ${error.message}`);
+    }
+  }
+
+  /** Calls back when nothing of ours is on its way to the disk; a snapshot is given up. */
+  #quiesce(done: () => void): void {
+    assert(this.#delivery.applier === this.#directly, "the history changes under a term");
+    // Its copy would go on with txns that are not settled, under a name that does not say so.
+    if (this.#snapshots.isRunning) this.#isSnapshotOwed = true;
+    this.#snapshots.abandon(() => {
+      this.#epochs.whenIdle(() => this.log.whenDurable(done));
+    });
+  }
+
+  #failDisk(what: string, error: HostError): void {
+    this.#fail(
+      EXIT_STORAGE,
+      `writing ${what} failed (${error.message}): nothing is acknowledged any more. Make room on ` +
+        "the disk or replace it, and start again",
+    );
+  }
+
+  #fail(exitCode: number, message: string): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#events.failed(exitCode, message);
+  }
+}
+
+function isHostError(error: unknown): error is HostError {
+  return error instanceof Error && "code" in error && typeof error.code === "string";
+}
