@@ -145,8 +145,7 @@ export class StoredReplica
   }
 
   get isEmpty(): boolean {
-    const promised = this.acceptedEpoch > 0 || this.currentEpoch > 0;
-    return this.lastZxid === 0 && !promised && !this.#isInitialized;
+    return this.lastZxid === 0 && this.currentEpoch === 0 && !this.#isInitialized;
   }
 
   /** Before anything else: epoch files that were healed, and the snapshot that a log begins with. */
@@ -217,7 +216,7 @@ export class StoredReplica
         done();
         return;
       }
-      this.window.dropAfter(this.log.lastZxid);
+      this.window.dropAfter(Math.max(this.log.lastZxid, this.window.committedZxid));
       if (this.isDiverged) {
         done();
         return;

@@ -98,25 +98,16 @@ export class Epochs {
     else this.#enqueue({ name: "acceptedEpoch", epoch, done });
   }
 
-  /** Likewise. An epoch that was not promised is promised first. */
+  /** Likewise, for an epoch that was promised. */
   saveCurrent(epoch: number, done: () => void): void {
-    if (epoch === this.current && this.#saves.length === 0) {
-      this.#clock.endOfTurn(done);
-      return;
-    }
-    if (epoch > this.#promised()) this.saveAccepted(epoch, () => undefined);
-    this.#enqueue({ name: "currentEpoch", epoch, done });
+    if (epoch === this.current && this.#saves.length === 0) this.#clock.endOfTurn(done);
+    else this.#enqueue({ name: "currentEpoch", epoch, done });
   }
 
   /** Calls back when no save is under way. */
   whenIdle(done: () => void): void {
     if (this.#saves.length === 0) this.#clock.endOfTurn(done);
     else this.#idle.push(done);
-  }
-
-  /** What `accepted` will be when all saves are done. */
-  #promised(): number {
-    return this.#saves.findLast(({ name }) => name === "acceptedEpoch")?.epoch ?? this.accepted;
   }
 
   #enqueue(save: Save): void {
