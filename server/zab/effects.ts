@@ -239,6 +239,24 @@ export interface ZabLog {
   error(details: Readonly<Record<string, unknown>>, message: string): void;
 }
 
+/** Of the election, which lives as long as the process. */
+export interface ElectionEffects {
+  readonly links: ElectionLinks;
+  readonly log: ZabLog;
+  /** There is a leader: this server leads, follows or observes from now on. */
+  decided(outcome: ElectionOutcome): void;
+}
+
+export interface ElectionOutcome {
+  readonly leader: number;
+  readonly state: "LEADING" | "FOLLOWING" | "OBSERVING";
+  /**
+   * Every voter presented itself empty: this one, empty too, is counted from the beginning. If not,
+   * an empty voter has to join uncounted.
+   */
+  readonly isFounder: boolean;
+}
+
 /** Of a term as its leader. */
 export interface LeaderEffects {
   readonly replica: Replica;
