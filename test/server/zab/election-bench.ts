@@ -41,7 +41,7 @@ export const CONFIG_TEXT = "server.1=s1:2888:3888:participant\nversion=0";
 
 export class BenchLinks implements ElectionLinks {
   hasEmptyQueue = true;
-  readonly live = new Set<number>();
+  readonly live: Set<number> = new Set<number>();
   readonly #note: (line: string) => void;
   readonly #send: (sid: number, notification: Notification) => void;
 
