@@ -8,16 +8,8 @@
 import type { Disk } from "../../protocol/host.ts";
 import { JuteError } from "../../protocol/jute.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
-import {
-  keyHighWord,
-  keyLowWord,
-  wordsHex,
-  zxidCounter,
-  zxidEpoch,
-  zxidHex,
-} from "../../protocol/zxid.ts";
+import { zxidCounter, zxidEpoch, zxidHex } from "../../protocol/zxid.ts";
 import { DataTree, type TreeOptions } from "../tree/data-tree.ts";
-import { kindOf } from "../tree/owner.ts";
 import { removeUnfinished } from "./directories.ts";
 import {
   fileZxid,
@@ -28,6 +20,7 @@ import {
 } from "./files.ts";
 import { LogFile } from "./log-file.ts";
 import type { LogEnding } from "./log-tail.ts";
+import { findOrphans, ttlRefusal } from "./owners.ts";
 import { RecoveryError } from "./recovery-error.ts";
 import { ReplayChecks } from "./replay-checks.ts";
 import { loadSnapshot } from "./snapshot-loader.ts";
@@ -126,7 +119,8 @@ class Recovery {
     const fuzzyUpTo = checks.pendingZxid;
     this.#warnings.push(...checks.finish());
     const orphans = findOrphans(tree);
-    refuseUnlessEnabled(tree, orphans);
+    const refusal = ttlRefusal(tree);
+    if (refusal !== undefined) throw new RecoveryError("TtlZnodes", refusal);
     this.#repair(logs);
     return {
       tree,
@@ -319,32 +313,4 @@ class Recovery {
 function follows(last: Zxid, next: Zxid): boolean {
   if (next === last + 1) return true;
   return zxidEpoch(next) > zxidEpoch(last) && zxidCounter(next) === 1;
-}
-
-/** storage F-5 */
-function findOrphans(tree: DataTree): string[] {
-  const known = new Set<string>();
-  tree.sessions.forEach((high, low) => known.add(wordsHex(high, low)));
-  return [...tree.ephemerals.sessions()].filter((session) => !known.has(session));
-}
-
-/**
- * Differs from ZooKeeper: where TTL znodes are not enabled it takes theirs for ephemerals of
- * sessions that nobody knows, and deletes them when it starts.
- */
-function refuseUnlessEnabled(tree: DataTree, orphans: readonly string[]): void {
-  const owned = orphans.filter((owner) => isTtlMarker(owner));
-  const slots = owned.flatMap((owner) => [...tree.ephemerals.of(owner)]);
-  const [first] = slots;
-  if (first === undefined) return;
-  throw new RecoveryError(
-    "TtlZnodes",
-    `${tree.pathText(first)} is a TTL znode, one of ${slots.length}, and extendedTypesEnabled is ` +
-      "not true: they would be taken for ephemerals of sessions that are over. Start with " +
-      "extendedTypesEnabled=true; to give them up, delete them there first",
-  );
-}
-
-function isTtlMarker(owner: string): boolean {
-  return kindOf(keyHighWord(owner), keyLowWord(owner), true) === "ttl";
 }

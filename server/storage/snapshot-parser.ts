@@ -22,8 +22,8 @@ export interface SnapshotDigest {
 }
 
 const HEADER_BYTES = 16;
-/** No field of a snapshot is longer. */
-const FIELD_MAX_BYTES: number = 1024 * 1024 * 1024;
+/** No entry of a snapshot is longer. */
+const ENTRY_MAX_BYTES: number = 1024 * 1024 * 1024;
 
 type Phase = "header" | "tree" | "sections" | "done";
 
@@ -44,7 +44,7 @@ export class SnapshotParser {
     this.#window = new FileWindow(source);
     this.#tree = new TreeParser(sink, {
       position: HEADER_BYTES,
-      fieldMaxBytes: FIELD_MAX_BYTES,
+      entryMaxBytes: ENTRY_MAX_BYTES,
       entriesMax: this.#window.size,
     });
   }
@@ -151,7 +151,7 @@ export class SnapshotParser {
 
   /** A null string has no bytes. */
   #checkLength(length: number): number {
-    if (length < -1 || length > FIELD_MAX_BYTES) {
+    if (length < -1 || length > ENTRY_MAX_BYTES) {
       throw new SnapshotError(`a field of ${length} bytes in the entry at byte ${this.#position}`);
     }
     return Math.max(length, 0);

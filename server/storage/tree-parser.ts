@@ -35,8 +35,8 @@ export class SnapshotError extends Error {
 export interface TreeParserOptions {
   /** Where the tree begins, for messages. */
   readonly position: number;
-  /** No field is longer. */
-  readonly fieldMaxBytes: number;
+  /** No entry is longer: so much has to be kept of one that is not there as a whole. */
+  readonly entryMaxBytes: number;
   /** No section has more entries. */
   readonly entriesMax: number;
 }
@@ -61,7 +61,7 @@ export class TreeParser {
   needed: number = COUNT_BYTES;
 
   readonly #sink: TreeSink;
-  readonly #fieldMaxBytes: number;
+  readonly #entryMaxBytes: number;
   readonly #entriesMax: number;
   #phase: Phase = "session count";
   /** Entries of this phase that are still to come. */
@@ -70,7 +70,7 @@ export class TreeParser {
   constructor(sink: TreeSink, options: TreeParserOptions) {
     this.#sink = sink;
     this.position = options.position;
-    this.#fieldMaxBytes = options.fieldMaxBytes;
+    this.#entryMaxBytes = options.entryMaxBytes;
     this.#entriesMax = options.entriesMax;
   }
 
@@ -90,6 +90,7 @@ export class TreeParser {
     while (end - at >= this.needed && this.#phase !== "done") {
       const length = this.#entry(bytes, at, end);
       if (length > end - at) {
+        if (length > this.#entryMaxBytes) throw this.#wrong(`${length} bytes or more`);
         this.needed = length;
         break;
       }
@@ -168,7 +169,6 @@ export class TreeParser {
     for (let i = 0; i < entries; i++) {
       // What is not there yet: this one's scheme and id, and the entries behind it.
       const rest = (entries - i) * ACL_MIN_BYTES;
-      if (rest > this.#fieldMaxBytes) throw this.#wrong(`an access list of ${entries} entries`);
       if (at + length + 8 > end) return length + rest;
       length += 8 + this.#length(bytes.readInt32BE(at + length + 4));
       if (at + length + 4 > end) return length + rest - 8;
@@ -222,7 +222,7 @@ export class TreeParser {
 
   /** A null string or buffer has no bytes. */
   #length(length: number): number {
-    if (length < -1 || length > this.#fieldMaxBytes)
+    if (length < -1 || length > this.#entryMaxBytes)
       throw this.#wrong(`a field of ${length} bytes`);
     return Math.max(length, 0);
   }
