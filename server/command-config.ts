@@ -27,10 +27,11 @@ export function readCommandConfig(disk: Disk, given: ConfigArguments): ConfigRea
   const [name = ""] = given.positional;
   if (given.positional.length > 1) {
     const file = { name: "arguments", bytes: new Uint8Array(0) };
-    return readConfig(sources(file, [...positionalSettings(given.positional), ...given.settings]));
+    const assignments = [...positionalSettings(given.positional), ...given.settings];
+    return readConfig(sources(disk, file, assignments));
   }
   const bytes = readWhole(disk, name);
-  if (typeof bytes !== "string") return readConfig(sources({ name, bytes }, given.settings));
+  if (typeof bytes !== "string") return readConfig(sources(disk, { name, bytes }, given.settings));
   return {
     config: undefined,
     problems: [{ severity: "error", place: name, message: bytes }],
@@ -46,6 +47,7 @@ function positionalSettings(values: readonly string[]): CommandLineSetting[] {
 }
 
 function sources(
+  disk: Disk,
   file: ConfigSources["file"],
   assignments: readonly CommandLineSetting[],
 ): ConfigSources {
@@ -55,6 +57,7 @@ function sources(
     file,
     javaFlags: `${env["JVMFLAGS"] ?? ""} ${env["SERVER_JVMFLAGS"] ?? ""}`,
     environment: env,
+    open: (path) => readWhole(disk, path),
   };
 }
 

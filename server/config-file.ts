@@ -4,7 +4,9 @@
  *
  * @see operations 2.1 (precedence, spelling), 2.6 (mode), 2.9 (diagnostics)
  */
+import { type Position, parseProperties } from "../protocol/properties.ts";
 import { defaultConfig, type ServerConfig } from "./config.ts";
+import type { EnsembleSettings } from "./config-ensemble.ts";
 import {
   canonicalKey,
   isDeadInZooKeepersFile,
@@ -15,9 +17,18 @@ import {
   ruleOf,
   type Settings,
 } from "./config-keys.ts";
-import { decideMode, MEMBER_EXPECTED, type Member, parseMember } from "./config-members.ts";
+import { MemberLines } from "./config-members.ts";
+import { ModeReader } from "./config-mode.ts";
+import {
+  type Assignment,
+  type ConfigProblem,
+  outside,
+  type Place,
+  Problems,
+} from "./config-problems.ts";
+import type { ValueType } from "./config-values.ts";
+import type { FileOpener } from "./myid.ts";
 import { nearestName } from "./nearest-name.ts";
-import { type Position, parseProperties } from "./properties.ts";
 
 /** Where settings may be said; the first one that says a key wins. */
 export interface ConfigSources {
@@ -29,6 +40,8 @@ export interface ConfigSources {
   readonly javaFlags: string;
   /** `QUORATE_<KEY>`: upper case, anything but letters and digits as an underscore. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** For the file `myid`, which an ensemble needs. */
+  readonly open: FileOpener;
 }
 
 export interface CommandLineSetting {
@@ -38,13 +51,6 @@ export interface CommandLineSetting {
   readonly place: string;
 }
 
-export interface ConfigProblem {
-  readonly severity: "error" | "warning";
-  /** `zoo.cfg:7:10`, or what else said it. */
-  readonly place: string;
-  readonly message: string;
-}
-
 export interface ConfigReading {
   /** Undefined when there is an error among the problems. */
   readonly config: ServerConfig | undefined;
@@ -52,43 +58,18 @@ export interface ConfigReading {
   readonly problems: readonly ConfigProblem[];
 }
 
-/** What somebody said about a key, and where. */
-interface Assignment {
-  readonly key: string;
-  readonly value: string;
-  readonly keyAt: Place;
-  readonly valueAt: Place;
-  readonly fromFile: boolean;
-}
-
-interface Place {
-  readonly text: string;
-  /** For the order of problems; what is not of the file comes last. */
-  readonly line: number;
-}
-
-/** Reads all sources. Nothing is opened, resolved or created. */
+/** Reads all sources. Nothing is opened but `myid`, nothing resolved or created. */
 export function readConfig(sources: ConfigSources): ConfigReading {
   return new ConfigReader(sources).read();
 }
 
-/** One line a problem, then their count. */
-export function problemsText(problems: readonly ConfigProblem[]): string {
-  const lines = problems.map((each) => `${each.place}: ${each.severity}: ${each.message}\n`);
-  const errors = problems.filter((each) => each.severity === "error").length;
-  const warnings = problems.length - errors;
-  return `${lines.join("")}${counted(errors, "error")}, ${counted(warnings, "warning")}\n`;
-}
-
 class ConfigReader {
   readonly #sources: ConfigSources;
-  readonly #problems: (ConfigProblem & { readonly line: number })[] = [];
+  readonly #problems = new Problems();
   /** By canonical key; set from the weakest source to the strongest. */
   readonly #assignments = new Map<string, Assignment>();
-  readonly #settings: Settings = {};
-  readonly #members: { readonly member: Member; readonly said: Assignment }[] = [];
-  /** Invariant: false after any error. */
-  #valid = true;
+  readonly #settings: Settings = { server: {}, ensemble: {} };
+  readonly #members = new MemberLines(this.#problems);
 
   constructor(sources: ConfigSources) {
     this.#sources = sources;
@@ -102,10 +83,20 @@ class ConfigReader {
     for (const said of this.#assignments.values()) this.#apply(said);
     this.#listKeysOf("ignored", "of no use to quorate and ignored");
     this.#listKeysOf("later", "not offered by this release and ignored");
-    this.#decideMode();
-    const config = this.#complete();
-    this.#problems.sort((a, b) => a.line - b.line);
-    return { config: this.#valid ? config : undefined, problems: this.#problems };
+    const mode = new ModeReader({
+      problems: this.#problems,
+      assignments: this.#assignments,
+      settings: this.#settings,
+      members: this.#members,
+      wholeFile: this.#wholeFile(),
+      open: this.#sources.open,
+    });
+    const ensemble = mode.read();
+    const config = this.#complete(ensemble);
+    return {
+      config: this.#problems.failed ? undefined : config,
+      problems: this.#problems.inOrder(),
+    };
   }
 
   #collectEnvironment(): void {
@@ -125,7 +116,10 @@ class ConfigReader {
       else this.#collect(key, match?.[2] ?? "", outside(`-D${match?.[1]}`));
     }
     if (ignored.length > 0) {
-      this.#warn(outside("JVMFLAGS"), `of no use to quorate and ignored: ${ignored.join(", ")}`);
+      this.#problems.warn(
+        outside("JVMFLAGS"),
+        `of no use to quorate and ignored: ${ignored.join(", ")}`,
+      );
     }
   }
 
@@ -135,10 +129,15 @@ class ConfigReader {
       text: `${name}:${at.line}:${at.column}`,
       line: at.line,
     });
-    const { properties, problems } = parseProperties(bytes);
+    const { properties, overridden, problems } = parseProperties(bytes);
     for (const each of problems) {
-      if (each.severity === "error") this.#fail(place(each.at), each.message);
-      else this.#warn(place(each.at), each.message);
+      if (each.severity === "error") this.#problems.fail(place(each.at), each.message);
+      else this.#problems.warn(place(each.at), each.message);
+    }
+    for (const { key, keyAt } of overridden) {
+      if (ruleOf(key)?.kind === "members") {
+        this.#problems.fail(place(keyAt), `${key}: said again further down: which one counts?`);
+      }
     }
     const inFile = new Map<string, Assignment>();
     for (const property of properties) {
@@ -152,7 +151,7 @@ class ConfigReader {
       const canonical = canonicalKey(said.key);
       const earlier = inFile.get(canonical);
       if (earlier !== undefined && earlier.value !== said.value) {
-        this.#fail(
+        this.#problems.fail(
           said.keyAt,
           `${said.key}: the same as "${earlier.key}" (${earlier.keyAt.text}), with another value`,
         );
@@ -167,7 +166,10 @@ class ConfigReader {
     if (!key.startsWith("zookeeper.")) return key;
     const bare = key.slice("zookeeper.".length);
     if (ruleOf(canonicalKey(bare)) === undefined) return key;
-    this.#warn(at, `"${key}" counts as "${bare}" here; ZooKeeper ignores it with the prefix`);
+    this.#problems.warn(
+      at,
+      `"${key}" counts as "${bare}" here; ZooKeeper ignores it with the prefix`,
+    );
     return bare;
   }
 
@@ -192,11 +194,11 @@ class ConfigReader {
     if (rule === undefined) {
       const near = nearestName(said.key, knownKeys());
       const hint = near === undefined ? "" : ` (did you mean "${near}"?)`;
-      this.#warn(said.keyAt, `unknown key "${said.key}" ignored${hint}`);
+      this.#problems.warn(said.keyAt, `unknown key "${said.key}" ignored${hint}`);
       return;
     }
     if (said.fromFile && isDeadInZooKeepersFile(said.key)) {
-      this.#warn(
+      this.#problems.warn(
         said.keyAt,
         `"${said.key}" counts; ZooKeeper ignores it in the file and needs -D${said.key}`,
       );
@@ -205,12 +207,15 @@ class ConfigReader {
       case "setting":
         this.#applySetting(said, rule);
         break;
-      case "ensemble":
-      case "replicatedOnly":
-        this.#applyEnsembleKey(said, rule);
+      case "members":
+        this.#members.add(said);
+        break;
+      case "checked":
+        this.#check(said, rule.type);
         break;
       case "refused":
-        if (!rule.harmless.test(said.value)) this.#fail(said.valueAt, `${said.key}: ${rule.why}`);
+        if (!rule.harmless.test(said.value))
+          this.#problems.fail(said.valueAt, `${said.key}: ${rule.why}`);
         break;
       case "ignored":
       case "later":
@@ -221,93 +226,46 @@ class ConfigReader {
   #applySetting(said: Assignment, rule: Extract<KeyRule, { kind: "setting" }>): void {
     const read = rule.read(said.value, this.#settings, {
       warning: (message) => {
-        this.#warn(said.valueAt, `${said.key}: ${message}`);
+        this.#problems.warn(said.valueAt, `${said.key}: ${message}`);
       },
     });
     if (!read) this.#failValue(said, rule.expected);
   }
 
-  #applyEnsembleKey(
-    said: Assignment,
-    rule: Extract<KeyRule, { kind: "ensemble" | "replicatedOnly" }>,
-  ): void {
-    const value = rule.type?.parse(said.value, (message) => {
-      this.#warn(said.valueAt, `${said.key}: ${message}`);
+  #check(said: Assignment, type: ValueType<unknown>): void {
+    const value = type.parse(said.value, (message) => {
+      this.#problems.warn(said.valueAt, `${said.key}: ${message}`);
     });
-    if (rule.type !== undefined && value === undefined) {
-      this.#failValue(said, rule.type.expected);
-    } else if (said.key.startsWith("server.")) {
-      const member = parseMember(said.value);
-      if (member === undefined) this.#failValue(said, MEMBER_EXPECTED);
-      else this.#members.push({ member, said });
-    } else if (rule.kind === "ensemble" && said.key !== "standaloneEnabled") {
-      this.#fail(said.keyAt, `${said.key}: ${ENSEMBLES_LATER}`);
-    }
+    if (value === undefined) this.#failValue(said, type.expected);
   }
 
   #failValue(said: Assignment, expected: string): void {
     const shown = isSecret(said.key) ? "***" : said.value;
     const hint = /\s[#!]/.test(said.value) ? " (a comment needs a line of its own)" : "";
-    this.#fail(said.valueAt, `${said.key}: expected ${expected}, got "${shown}"${hint}`);
+    this.#problems.fail(said.valueAt, `${said.key}: expected ${expected}, got "${shown}"${hint}`);
   }
 
   /** One warning for all keys of a kind, at the first of them. */
   #listKeysOf(kind: "ignored" | "later", what: string): void {
-    const said = [...this.#assignments.values()].filter(
-      (each) => ruleOf(canonicalKey(each.key))?.kind === kind,
-    );
+    const said = [...this.#assignments.values()].filter((each) => {
+      const rule = ruleOf(canonicalKey(each.key));
+      return rule?.kind === kind && !(rule.kind === "later" && rule.absent === each.value);
+    });
     const [first] = said;
     if (first !== undefined)
-      this.#warn(first.keyAt, `${what}: ${said.map((each) => each.key).join(", ")}`);
-  }
-
-  #decideMode(): void {
-    const switchSaid = this.#assignments.get("standaloneEnabled");
-    const mode = decideMode(
-      this.#members.map((each) => each.member),
-      switchSaid?.value.toLowerCase() !== "false",
-    );
-    const first = this.#members[0];
-    const at = first?.said.keyAt ?? switchSaid?.keyAt ?? this.#wholeFile();
-    if (typeof mode === "object") {
-      this.#fail(at, mode.refused);
-    } else if (mode === "replicated") {
-      this.#fail(at, `${first?.said.key ?? "server.<id>"}: ${ENSEMBLES_LATER}`);
-    } else if (first !== undefined) {
-      this.#warn(
-        at,
-        `${first.said.key}: the only member, so this server stands alone and the line is ignored`,
-      );
-      this.#takeClientAddress(first.member, first.said);
-    }
-  }
-
-  /** A member's line may carry the client port; where the file has both, they must agree. */
-  #takeClientAddress(member: Member, said: Assignment): void {
-    if (member.client === undefined) return;
-    const { clientPort, clientPortAddress } = this.#settings;
-    if (clientPort === undefined) {
-      this.#settings.clientPort = member.client.port;
-      this.#settings.clientPortAddress = member.client.host;
-    } else if (
-      clientPort !== member.client.port ||
-      (clientPortAddress !== undefined &&
-        member.client.host !== undefined &&
-        clientPortAddress !== member.client.host)
-    ) {
-      this.#fail(said.valueAt, `${said.key}: its client port is not the one of clientPort`);
-    }
+      this.#problems.warn(first.keyAt, `${what}: ${said.map((each) => each.key).join(", ")}`);
   }
 
   /** What depends on more than one key. */
-  #complete(): ServerConfig | undefined {
-    const { dataDir, clientPort } = this.#settings;
+  #complete(ensemble: EnsembleSettings | undefined): ServerConfig | undefined {
+    const { server } = this.#settings;
+    const { dataDir, clientPort } = server;
     if (dataDir === undefined && !this.#assignments.has("dataDir")) {
-      this.#fail(this.#wholeFile(), "dataDir is not set");
+      this.#problems.fail(this.#wholeFile(), "dataDir is not set");
     }
     if (clientPort === undefined && !this.#assignments.has("clientPort")) {
       const address = this.#assignments.get("clientPortAddress");
-      this.#fail(
+      this.#problems.fail(
         address?.keyAt ?? this.#wholeFile(),
         address === undefined
           ? "clientPort is not set"
@@ -316,20 +274,21 @@ class ConfigReader {
     }
     if (dataDir === undefined || clientPort === undefined) return undefined;
     const config: ServerConfig = {
-      ...defaultConfig(dataDir, clientPort, this.#settings.tickTimeMs),
-      ...(this.#settings.maxBufferBytes === undefined
+      ...defaultConfig(dataDir, clientPort, server.tickTimeMs),
+      ...(server.maxBufferBytes === undefined
         ? {}
-        : { maxBufferExtraBytes: this.#settings.maxBufferBytes }),
-      ...this.#settings,
+        : { maxBufferExtraBytes: server.maxBufferBytes }),
+      ...server,
+      ensemble,
     };
     if (config.enforceAuthEnabled && config.enforceAuthSchemes.size === 0) {
       const said = this.#assignments.get("enforce.auth.enabled");
-      this.#fail(said?.valueAt ?? this.#wholeFile(), "enforce.auth.schemes is not set");
+      this.#problems.fail(said?.valueAt ?? this.#wholeFile(), "enforce.auth.schemes is not set");
     }
     if (config.minSessionTimeoutMs > config.maxSessionTimeoutMs) {
       const said =
         this.#assignments.get("minSessionTimeout") ?? this.#assignments.get("maxSessionTimeout");
-      this.#fail(
+      this.#problems.fail(
         said?.valueAt ?? this.#wholeFile(),
         `minSessionTimeout (${config.minSessionTimeoutMs} ms) must not be larger than ` +
           `maxSessionTimeout (${config.maxSessionTimeoutMs} ms)`,
@@ -339,23 +298,8 @@ class ConfigReader {
   }
 
   #wholeFile(): Place {
-    return { text: this.#sources.file.name, line: Number.MAX_SAFE_INTEGER };
+    return outside(this.#sources.file.name);
   }
-
-  #fail(at: Place, message: string): void {
-    this.#valid = false;
-    this.#problems.push({ severity: "error", place: at.text, message, line: at.line });
-  }
-
-  #warn(at: Place, message: string): void {
-    this.#problems.push({ severity: "warning", place: at.text, message, line: at.line });
-  }
-}
-
-const ENSEMBLES_LATER = "ensembles come with a later release, this one serves a single server";
-
-function outside(name: string): Place {
-  return { text: name, line: Number.MAX_SAFE_INTEGER };
 }
 
 function environmentName(key: string): string {
@@ -363,8 +307,4 @@ function environmentName(key: string): string {
     .replace(/^quorate\./, "")
     .toUpperCase()
     .replace(/[^A-Z0-9]/g, "_")}`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

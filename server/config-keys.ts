@@ -9,11 +9,19 @@
  */
 import { knownWords } from "./admin/four-letter.ts";
 import type { ServerConfig } from "./config.ts";
+import { ENSEMBLE_KEYS, type EnsembleKeys } from "./config-ensemble-keys.ts";
 import type { ValueType } from "./config-values.ts";
 import * as values from "./config-values.ts";
 
 /** What was said; what was not keeps its default. */
-export type Settings = { -readonly [K in keyof ServerConfig]?: ServerConfig[K] };
+export interface Settings {
+  readonly server: ServerKeys;
+  readonly ensemble: EnsembleKeys;
+}
+
+type ServerKeys = {
+  -readonly [K in Exclude<keyof ServerConfig, "ensemble">]?: ServerConfig[K];
+};
 
 type NumberField = "clientPortListenBacklog" | "minSessionTimeoutMs" | "maxSessionTimeoutMs";
 
@@ -24,14 +32,17 @@ export interface ValueReport {
 
 export type KeyRule =
   | SettingRule
-  /** Says how an ensemble is made: `config-members.ts` decides. */
-  | { readonly kind: "ensemble"; readonly type: ValueType<unknown> | undefined }
-  /** Checked, and of no consequence to a server that stands alone. */
-  | { readonly kind: "replicatedOnly"; readonly type: ValueType<unknown> | undefined }
+  /** Says who belongs to an ensemble: `config-members.ts` reads it. */
+  | { readonly kind: "members" }
+  /** Checked; what it says is asked for where modes are decided, or is how things are anyway. */
+  | { readonly kind: "checked"; readonly type: ValueType<unknown> }
   /** Nothing here works the way this key tunes. */
   | { readonly kind: "ignored" }
-  /** Something useful that this release lacks, and whose lack harms nothing that is stored. */
-  | { readonly kind: "later" }
+  /**
+   * Something useful that this release lacks, and whose lack harms nothing that is stored.
+   * `absent` is the value that asks for nothing.
+   */
+  | { readonly kind: "later"; readonly absent?: string }
   /** To go on without it would open, lose or hide something: only `harmless` is taken. */
   | { readonly kind: "refused"; readonly harmless: RegExp; readonly why: string };
 
@@ -135,32 +146,19 @@ const SETTINGS: Readonly<Record<string, KeyRule>> = {
   "quorate.log.level": setting("logLevel", values.logLevel),
 };
 
-const ENSEMBLE: Readonly<Record<string, KeyRule>> = {
-  standaloneEnabled: { kind: "ensemble", type: values.flag },
-  dynamicConfigFile: { kind: "ensemble", type: undefined },
+const CHECKED: Readonly<Record<string, KeyRule>> = {
+  standaloneEnabled: { kind: "checked", type: values.flag },
+  peerType: { kind: "checked", type: oneOf(["participant", "observer"]) },
+  electionAlg: { kind: "checked", type: oneOf(["3"]) },
   ...rules(
-    "enableEagerACLCheck quorumListenOnAllIPs tcpKeepAlive syncEnabled observer.syncEnabled localSessionsEnabled " +
-      "localSessionsUpgradingEnabled readonlymode.enabled forceSnapshotSync sslQuorumReloadCertFiles " +
-      "multiAddress.enabled multiAddress.reachabilityCheckEnabled",
-    { kind: "replicatedOnly", type: values.flag },
+    "enableEagerACLCheck sslQuorumReloadCertFiles multiAddress.reachabilityCheckEnabled " +
+      "messageTracker.Enabled",
+    { kind: "checked", type: values.flag },
   ),
-  ...rules(
-    "initLimit syncLimit connectToLearnerMasterLimit electionPortBindRetry cnxTimeout commitLogCount " +
-      "observerMasterPort connection_throttle_local_session_weight",
-    { kind: "replicatedOnly", type: values.integer(0) },
-  ),
-  quorumCnxnTimeoutMs: { kind: "replicatedOnly", type: values.integer(-1) },
-  leaderServes: { kind: "replicatedOnly", type: values.yesOrNo("no") },
-  peerType: { kind: "replicatedOnly", type: oneOf(["participant", "observer"]) },
-  electionAlg: { kind: "replicatedOnly", type: oneOf(["3"]) },
-  ...rules(
-    "snapshotSizeFactor fastleader.minNotificationInterval fastleader.maxNotificationInterval " +
-      "leader.maxTimeToWaitForEpoch leader.maxConcurrentSnapSyncs leader.maxConcurrentDiffSyncs " +
-      "observer.reconnectDelayMs observer.election.DelayMs observerMaster.sizeLimit " +
-      "leaderConnectDelayDuringRetryMs multiAddress.reachabilityCheckTimeoutMs " +
-      "messageTracker.Enabled messageTracker.BufferSize",
-    { kind: "replicatedOnly", type: undefined },
-  ),
+  ...rules("multiAddress.reachabilityCheckTimeoutMs messageTracker.BufferSize", {
+    kind: "checked",
+    type: values.looseInteger(1),
+  }),
 };
 
 const WITHOUT_CONSEQUENCE: Readonly<Record<string, KeyRule>> = {
@@ -179,9 +177,11 @@ const WITHOUT_CONSEQUENCE: Readonly<Record<string, KeyRule>> = {
     { kind: "ignored" },
   ),
   "jvm.pause.monitor": { kind: "later" },
+  observerMasterPort: { kind: "later", absent: "0" },
+  "observerMaster.sizeLimit": { kind: "later" },
 };
 
-const LATER_TLS = "TLS comes with a later release, and the port would stay closed";
+export const LATER_TLS = "TLS comes with a later release, and the port would stay closed";
 const LATER_AUTH =
   "this way to authenticate comes with a later release, and the port would stay open";
 
@@ -201,6 +201,10 @@ const REFUSED: Readonly<Record<string, KeyRule>> = {
   "ssl.context.supplier.class": refused(NEVER, "Java classes cannot be loaded"),
   "ssl.quorum.context.supplier.class": refused(NEVER, "Java classes cannot be loaded"),
   "ssl.authProvider": refused(/^x509$/i, "Java classes cannot be loaded"),
+  dynamicConfigFile: refused(
+    /^$/,
+    "members that change come with a later release: copy its lines into this file",
+  ),
   oraclePath: refused(NEVER, "quorums with an external oracle are not offered"),
   emulate353TTLNodes: refused(
     FALSE_OR_EMPTY,
@@ -215,8 +219,7 @@ const REFUSED: Readonly<Record<string, KeyRule>> = {
 
 /** Families of keys, asked after the tables. */
 const FAMILIES: readonly (readonly [RegExp, KeyRule])[] = [
-  [/^server\.\d+$/, { kind: "ensemble", type: undefined }],
-  [/^(group|weight)\.\d+$/, { kind: "ensemble", type: undefined }],
+  [/^(server|group|weight)\.\d+$/, { kind: "members" }],
   [
     /^authProvider\./,
     refused(
@@ -231,7 +234,9 @@ const FAMILIES: readonly (readonly [RegExp, KeyRule])[] = [
 ];
 
 const TABLE: ReadonlyMap<string, KeyRule> = new Map(
-  [SETTINGS, ENSEMBLE, WITHOUT_CONSEQUENCE, REFUSED].flatMap((table) => Object.entries(table)),
+  [SETTINGS, ENSEMBLE_KEYS, CHECKED, WITHOUT_CONSEQUENCE, REFUSED].flatMap((table) =>
+    Object.entries(table),
+  ),
 );
 
 /** The manual's spelling on the left, the one that works in ZooKeeper on the right. */
@@ -252,6 +257,7 @@ const MANUAL_SPELLINGS: ReadonlyMap<string, string> = new Map([
   ["maxConcurrentSnapSyncs", "leader.maxConcurrentSnapSyncs"],
   ["maxConcurrentDiffSyncs", "leader.maxConcurrentDiffSyncs"],
   ["maxTimeToWaitForEpoch", "leader.maxTimeToWaitForEpoch"],
+  ["observer.syncEnabled", "syncEnabled"],
   ["advancedFlowControlEnabled", "netty.advancedFlowControl.enabled"],
   ["outstandingHandshake.limit", "netty.server.outstandingHandshake.limit"],
 ]);
@@ -301,9 +307,9 @@ export function isSecret(key: string): boolean {
   return /password|superDigest|secret|token$/i.test(key);
 }
 
-function setting<K extends keyof ServerConfig>(
+function setting<K extends keyof ServerKeys>(
   field: K,
-  type: ValueType<ServerConfig[K]>,
+  type: ValueType<NonNullable<ServerKeys[K]>>,
 ): SettingRule {
   return {
     kind: "setting",
@@ -313,7 +319,7 @@ function setting<K extends keyof ServerConfig>(
         report.warning(message);
       });
       if (value === undefined) return false;
-      (into as Record<K, ServerConfig[K]>)[field] = value;
+      into.server[field] = value;
       return true;
     },
   };
@@ -341,7 +347,7 @@ function warnedSetting(
     ...plain,
     read(text, into, report) {
       const read = plain.read(text, into, report);
-      if (into[field] === dangerous) report.warning(danger);
+      if (into.server[field] === dangerous) report.warning(danger);
       return read;
     },
   };

@@ -1,74 +1,177 @@
 /**
- * The lines that name an ensemble's members, and what they make of a server: standalone, or one
- * of several.
+ * The lines that name an ensemble's members. Their forms are read in `protocol/ensemble.ts`; here
+ * is what must hold between them.
  *
- *     server.<sid> = <addr> { "|" <addr> } [ ";" [ <host> ":" ] <clientPort> ]
- *     <addr>       = <host> ":" <quorumPort> ":" <electionPort> [ ":" <role> ]
- *
- * @see ZooKeeper 3.9, QuorumPeer.QuorumServer and QuorumPeerConfig.parseDynamicConfig
+ * @see operations 2.4 (refused), 2.5
  */
+import {
+  type EnsembleConfig,
+  MEMBER_EXPECTED,
+  type Member,
+  type MemberAddress,
+  makeEnsemble,
+  parseGroup,
+  parseMember,
+  parseSid,
+} from "../protocol/ensemble.ts";
+import type { Assignment, Problems } from "./config-problems.ts";
 
-export interface Member {
-  readonly role: "participant" | "observer";
-  /** What follows the semicolon; undefined where nothing does. */
-  readonly client: ClientAddress | undefined;
+export interface MemberLine {
+  readonly member: Member;
+  readonly said: Assignment;
 }
 
-export interface ClientAddress {
-  /** Undefined: every address of the machine. */
-  readonly host: string | undefined;
-  readonly port: number;
-}
+/** Above it a session id does not tell any more which server made it. */
+const SESSION_ID_SIDS = 256;
 
-export const MEMBER_EXPECTED = "host:quorumPort:electionPort[:role][;[clientHost:]clientPort]";
+/** What the lines say, in the file's order. */
+export class MemberLines {
+  readonly #problems: Problems;
+  readonly #lines: MemberLine[] = [];
+  readonly #groups: [number, readonly number[]][] = [];
+  readonly #weights: [number, number][] = [];
+  /** The first line of any kind, for what is wrong with all of them. */
+  #first: Assignment | undefined;
+  #hasUnreadable = false;
 
-const HOST = String.raw`(?:\[[^\]]+\]|[^\s:;|[\]]+)`;
-const ADDRESS = new RegExp(String.raw`^${HOST}:(\d+):(\d+)(?::(participant|observer))?$`, "i");
-const CLIENT = new RegExp(String.raw`^(?:(${HOST}):)?(\d+)$`);
-
-/** Reads a member's line, or undefined when it has another form. */
-export function parseMember(text: string): Member | undefined {
-  const [addresses = "", client, ...rest] = text.split(";");
-  if (rest.length > 0) return undefined;
-  const roles = new Set<string>();
-  for (const address of addresses.split("|")) {
-    const match = ADDRESS.exec(address.trim());
-    if (match === null || !isPort(match[1]) || !isPort(match[2])) return undefined;
-    if (match[3] !== undefined) roles.add(match[3].toLowerCase());
+  constructor(problems: Problems) {
+    this.#problems = problems;
   }
-  if (roles.size > 1) return undefined;
-  const role = roles.has("observer") ? "observer" : "participant";
-  if (client === undefined || client.trim() === "") return { role, client: undefined };
-  const match = CLIENT.exec(client.trim());
-  if (match === null || !isPort(match[2])) return undefined;
-  const host = match[1]?.replace(/^\[|\]$/g, "");
-  return {
-    role,
-    client: {
-      host: host === "0.0.0.0" || host === "::" ? undefined : host,
-      port: Number(match[2]),
-    },
-  };
-}
 
-/** What the members make of a server, or the sentence that says why they make nothing. */
-export function decideMode(
-  members: readonly Member[],
-  standaloneEnabled: boolean,
-): "standalone" | "replicated" | { readonly refused: string } {
-  const participants = members.filter((member) => member.role === "participant").length;
-  if (participants === 0) {
-    if (members.length > 0) return { refused: "observers need a participant to observe" };
-    return standaloneEnabled
-      ? "standalone"
-      : { refused: "standaloneEnabled is false, but there is no server.<id> line" };
+  get first(): Assignment | undefined {
+    return this.#first;
   }
-  if (participants > 1 || !standaloneEnabled) return "replicated";
-  return members.length === 1
-    ? "standalone"
-    : { refused: "one participant is no ensemble to observe: set standaloneEnabled=false" };
+
+  /** Then it is not known who the members are. */
+  get hasUnreadable(): boolean {
+    return this.#hasUnreadable;
+  }
+
+  get lines(): readonly MemberLine[] {
+    return this.#lines;
+  }
+
+  get participantCount(): number {
+    return this.#lines.filter(({ member }) => member.role === "participant").length;
+  }
+
+  /** Takes a line `server.N`, `group.N` or `weight.N`. */
+  add(said: Assignment): void {
+    this.#first ??= said;
+    const [kind, number = ""] = said.key.split(".");
+    const id = parseSid(number);
+    if (id === undefined) {
+      this.#hasUnreadable = true;
+      this.#problems.fail(said.keyAt, `${said.key}: expected a number from 0 to 2^53 - 1`);
+    } else if (kind === "server") {
+      const member = parseMember(id, said.value);
+      if (member === undefined) this.#failValue(said, MEMBER_EXPECTED);
+      else this.#lines.push({ member, said });
+    } else if (kind === "group") {
+      const sids = parseGroup(said.value);
+      if (sids === undefined) this.#failValue(said, "numbers of servers with colons between them");
+      else this.#groups.push([id, sids]);
+    } else {
+      const weight = parseSid(said.value);
+      if (weight === undefined) this.#failValue(said, "a weight, 0 or more");
+      else this.#weights.push([id, weight]);
+    }
+  }
+
+  /** The ensemble; undefined with the reasons among the problems. */
+  assemble(options: {
+    readonly multiAddress: boolean;
+    readonly extendedTypes: boolean;
+  }): EnsembleConfig | undefined {
+    const members = this.#lines.map(({ member }) => member);
+    const made = makeEnsemble(0, members, this.#groups, this.#weights);
+    this.#checkAddresses(options.multiAddress);
+    this.#checkSids(options.extendedTypes);
+    const { first } = this;
+    if (first !== undefined) {
+      if (typeof made === "string") this.#problems.fail(first.keyAt, made);
+      this.#warnOfCount(first);
+    }
+    return typeof made === "string" ? undefined : made;
+  }
+
+  #checkAddresses(multiAddress: boolean): void {
+    const taken = new Map<string, string>();
+    for (const { member, said } of this.#lines) {
+      if (member.addresses.length > 1 && !multiAddress) {
+        this.#problems.fail(
+          said.valueAt,
+          `${said.key}: several addresses need multiAddress.enabled=true, on every server`,
+        );
+      }
+      for (const address of member.addresses) {
+        if (address.quorumPort === address.electionPort) {
+          this.#problems.fail(
+            said.valueAt,
+            `${said.key}: the quorum port and the election port must not be the same`,
+          );
+        } else if (!isLoopback(address.host)) {
+          this.#checkTaken(taken, address, said);
+        }
+      }
+    }
+  }
+
+  #checkTaken(taken: Map<string, string>, address: MemberAddress, said: Assignment): void {
+    for (const port of [address.quorumPort, address.electionPort]) {
+      const place = `${address.host.toLowerCase()}:${port}`;
+      const other = taken.get(place);
+      if (other !== undefined) {
+        this.#problems.fail(said.valueAt, `${said.key}: ${place} is also an address of ${other}`);
+      }
+      taken.set(place, said.key);
+    }
+  }
+
+  #checkSids(extendedTypes: boolean): void {
+    const byLowBits = new Map<number, string>();
+    for (const { member, said } of this.#lines) {
+      const { sid } = member;
+      if (extendedTypes && sid >= SESSION_ID_SIDS - 1) {
+        this.#problems.fail(
+          said.keyAt,
+          `${said.key}: with extendedTypesEnabled=true numbers end at 254, TTL znodes need the rest`,
+        );
+      }
+      const other = byLowBits.get(sid % SESSION_ID_SIDS);
+      if (other !== undefined) {
+        this.#problems.warn(
+          said.keyAt,
+          `${said.key}: equal to ${other} modulo 256: the two may give two sessions one id`,
+        );
+      } else if (sid >= SESSION_ID_SIDS) {
+        this.#problems.warn(
+          said.keyAt,
+          `${said.key}: a number above 255: session ids carry its low 8 bits only`,
+        );
+      }
+      byLowBits.set(sid % SESSION_ID_SIDS, said.key);
+    }
+  }
+
+  #warnOfCount(first: Assignment): void {
+    const count = this.participantCount;
+    if (count === 2) {
+      this.#problems.warn(first.keyAt, "two participants: when one fails, nothing is written");
+    } else if (count % 2 === 0 && this.#groups.length === 0) {
+      this.#problems.warn(
+        first.keyAt,
+        `${count} participants survive no more failures than ${count - 1}`,
+      );
+    }
+  }
+
+  #failValue(said: Assignment, expected: string): void {
+    this.#hasUnreadable = true;
+    this.#problems.fail(said.valueAt, `${said.key}: expected ${expected}, got "${said.value}"`);
+  }
 }
 
-function isPort(text: string | undefined): boolean {
-  return text !== undefined && Number(text) >= 1 && Number(text) <= 65_535;
+function isLoopback(host: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
 }

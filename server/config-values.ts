@@ -55,6 +55,12 @@ export const fraction: ValueType<number> = {
   parse: (text) => (/^(0?\.\d+|[01](\.0+)?)$/.test(text) ? Number(text) : undefined),
 };
 
+/** A factor, with or without decimals; below 0 it reads as 0. */
+export const factor: ValueType<number> = {
+  expected: "a number (below 0: never)",
+  parse: (text) => (/^-?(\d+\.?\d*|\.\d+)$/.test(text) ? Math.max(0, Number(text)) : undefined),
+};
+
 /** A number of kilobytes, in bytes. */
 export function kilobytes(base: ValueType<number>): ValueType<number> {
   return {

@@ -3,9 +3,13 @@
  * units once, in `config-keys.ts`, and nothing in the server reads a setting from elsewhere: no
  * environment, no module-level switch.
  */
+import type { EnsembleSettings } from "./config-ensemble.ts";
 import { DEFAULT_LIMITS, type LimitSettings } from "./config-limits.ts";
 
 export interface ServerConfig extends LimitSettings {
+  /** The ensemble that this server belongs to; undefined: it stands alone. */
+  readonly ensemble: EnsembleSettings | undefined;
+
   /** Snapshots and the directory lock. Absolute, or relative to the working directory. */
   readonly dataDir: string;
   /** Transaction logs; often a disk of its own, else the same as `dataDir`. */
@@ -129,6 +133,7 @@ export function defaultConfig(
 ): ServerConfig {
   return {
     ...DEFAULT_LIMITS,
+    ensemble: undefined,
     dataDir,
     dataLogDir: dataDir,
     dataDirAutocreate: true,

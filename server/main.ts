@@ -14,7 +14,7 @@ import { nodeHost } from "../protocol/node-host.ts";
 import { DirectoryInUseError, lockDirectory } from "../protocol/node-lock.ts";
 import { type ConfigArguments, readCommandConfig } from "./command-config.ts";
 import type { ServerConfig } from "./config.ts";
-import { type ConfigProblem, problemsText } from "./config-file.ts";
+import { type ConfigProblem, problemsText } from "./config-problems.ts";
 import { type Logger, openLog } from "./log.ts";
 import { ExitCode, Server } from "./server.ts";
 import { VERSION_TEXT } from "./version.ts";
@@ -69,6 +69,10 @@ class ServerProcess {
       { version: VERSION_TEXT, node: process.version, config: configName, dataDir },
       "quorate starts",
     );
+    if (this.#config.ensemble !== undefined) {
+      this.#fail(ExitCode.config, "this release does not run ensembles yet");
+      return;
+    }
     if (!this.#takeDataDirectory()) return;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => {

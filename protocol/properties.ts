@@ -1,6 +1,7 @@
 /**
- * The syntax of `zoo.cfg`: a Java properties file, not INI. Blanks and colons separate too,
- * backslashes vanish, nothing may trail a value, the last of two equal keys wins.
+ * The syntax of `zoo.cfg` and of an ensemble's configuration: a Java properties file, not INI.
+ * Blanks and colons separate too, backslashes vanish, nothing may trail a value, the last of two
+ * equal keys wins.
  *
  * Every key and value comes with its line and column, so that what is wrong with it can be shown.
  *
@@ -31,6 +32,8 @@ export interface SyntaxProblem {
 export interface PropertiesFile {
   /** In the file's order, of equal keys the last only. */
   readonly properties: readonly Property[];
+  /** Those that a later line with the same key overrides. */
+  readonly overridden: readonly Property[];
   readonly problems: readonly SyntaxProblem[];
 }
 
@@ -42,13 +45,13 @@ interface LogicalLine {
 }
 
 /**
- * Reads a properties file.
+ * Reads a properties file, or a text that has the form of one.
  *
  * Differs from Java: the bytes are UTF-8, not ISO-8859-1, and a byte order mark is skipped; what
  * Java would read differently is warned about.
  */
-export function parseProperties(bytes: Uint8Array): PropertiesFile {
-  const text = new TextDecoder("utf-8").decode(bytes);
+export function parseProperties(source: Uint8Array | string): PropertiesFile {
+  const text = typeof source === "string" ? source : new TextDecoder("utf-8").decode(source);
   const at = positionsIn(text);
   const problems: SyntaxProblem[] = [];
   const nonAscii = text.search(/[^\0-\x7f]/u);
@@ -60,6 +63,7 @@ export function parseProperties(bytes: Uint8Array): PropertiesFile {
     });
   }
   const byKey = new Map<string, Property>();
+  const overridden: Property[] = [];
   for (const line of logicalLines(text)) {
     const property = parseLine(line, at, problems);
     const earlier = byKey.get(property.key);
@@ -70,10 +74,11 @@ export function parseProperties(bytes: Uint8Array): PropertiesFile {
         message: `"${property.key}" again: line ${earlier.keyAt.line} is overridden by this one`,
       });
       byKey.delete(property.key);
+      overridden.push(earlier);
     }
     byKey.set(property.key, property);
   }
-  return { properties: [...byKey.values()], problems };
+  return { properties: [...byKey.values()], overridden, problems };
 }
 
 /** As Java's String.trim: blanks and control characters at both ends. */
@@ -212,8 +217,13 @@ function positionsIn(text: string): (offset: number) => Position {
     starts.push(afterLineEnd(text, end));
   }
   return (offset) => {
-    let line = starts.length;
-    while (line > 1 && (starts[line - 1] ?? 0) > offset) line--;
+    let line = 1;
+    let after = starts.length + 1;
+    while (after - line > 1) {
+      const middle = (line + after) >> 1;
+      if ((starts[middle - 1] ?? 0) > offset) after = middle;
+      else line = middle;
+    }
     return { line, column: offset - (starts[line - 1] ?? 0) + 1 };
   };
 }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseProperties } from "../../server/properties.ts";
+import { parseProperties } from "../../protocol/properties.ts";
 
 function parse(text: string): Record<string, string> {
   const file = parseProperties(Buffer.from(text));
