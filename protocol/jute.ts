@@ -151,10 +151,13 @@ export class Writer {
     return this.bytes.subarray(0, this.length);
   }
 
-  /** Hands over the written bytes with their memory. */
-  take(): Buffer {
+  /**
+   * Hands over the written bytes with their memory. @param memory To go on with: a buffer that
+   * `allocUnsafeSlow` made.
+   */
+  take(memory: Buffer = Buffer.allocUnsafeSlow(this.bytes.length)): Buffer {
     const taken = this.written();
-    this.bytes = Buffer.allocUnsafeSlow(this.bytes.length);
+    this.bytes = memory;
     this.#view = new DataView(this.bytes.buffer);
     this.length = 0;
     return taken;

@@ -55,8 +55,6 @@ export interface QuorumLink {
 
 /** Who hears of a link. */
 export interface QuorumLinkHandlers {
-  /** Only for a link that was dialled. */
-  opened?(): void;
   /** One packet. It is the link's again when this returns. */
   packet(packet: Packet): void;
   /** The turn ends, or the link has drained: write what is due to `out`, no more than `room` bytes or so. */

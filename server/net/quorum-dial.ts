@@ -1,0 +1,135 @@
+/**
+ * A learner's way to its leader (C-1, C-2): all of the leader's addresses at once, each up to five
+ * times, since a leader that was just elected may not listen yet. The first connection wins.
+ */
+import type {
+  Address,
+  Clock,
+  HostError,
+  Link,
+  LinkHandlers,
+  Network,
+  Timer,
+} from "../../protocol/host.ts";
+
+/** At each address. */
+const TRIES_MAX = 5;
+/** `leaderConnectDelayDuringRetryMs`. */
+const PAUSE_MS = 100;
+
+export class QuorumDial {
+  readonly #clock: Clock;
+  readonly #network: Network;
+  /** The connection is the callee's, who sets its handlers before this returns. */
+  readonly #opened: (link: Link) => void;
+  readonly #failed: (reason: string) => void;
+  readonly #ways: readonly Way[];
+  readonly #limit: Timer;
+  #isSettled = false;
+
+  /** One of `opened` and `failed` is called once, in a later turn, unless it is cancelled. */
+  constructor(
+    clock: Clock,
+    network: Network,
+    addresses: readonly Address[],
+    limitMs: number,
+    opened: (link: Link) => void,
+    failed: (reason: string) => void,
+  ) {
+    this.#clock = clock;
+    this.#network = network;
+    this.#opened = opened;
+    this.#failed = failed;
+    this.#limit = clock.after(limitMs, () => this.#fail("no answer in time"));
+    this.#ways = addresses.map((address) => new Way(this, address));
+    for (const way of this.#ways) way.dial();
+  }
+
+  cancel(): void {
+    this.#isSettled = true;
+    this.#limit.cancel();
+    for (const way of this.#ways) way.abandon();
+  }
+
+  // From a way.
+
+  connect(to: Address, way: Way): Link {
+    return this.#network.connect(to, way);
+  }
+
+  afterPause(callback: () => void): Timer {
+    return this.#clock.after(PAUSE_MS, callback);
+  }
+
+  won(way: Way, link: Link): void {
+    way.release();
+    this.cancel();
+    this.#opened(link);
+  }
+
+  gaveUp(reason: string): void {
+    if (this.#ways.every((way) => way.isSpent)) this.#fail(reason);
+  }
+
+  #fail(reason: string): void {
+    if (this.#isSettled) return;
+    this.cancel();
+    this.#failed(reason);
+  }
+}
+
+/** One address. */
+class Way implements LinkHandlers {
+  readonly #dial: QuorumDial;
+  readonly #address: Address;
+  #link: Link | undefined;
+  #pause: Timer | undefined;
+  #triesLeft = TRIES_MAX;
+
+  constructor(dial: QuorumDial, address: Address) {
+    this.#dial = dial;
+    this.#address = address;
+  }
+
+  get isSpent(): boolean {
+    return this.#triesLeft === 0;
+  }
+
+  dial(): void {
+    this.#triesLeft--;
+    this.#link = this.#dial.connect(this.#address, this);
+  }
+
+  /** The connection is somebody else's now. */
+  release(): void {
+    this.#link = undefined;
+  }
+
+  abandon(): void {
+    this.#triesLeft = 0;
+    this.#pause?.cancel();
+    this.#link?.destroy();
+    this.#link = undefined;
+  }
+
+  opened(): void {
+    if (this.#link !== undefined) this.#dial.won(this, this.#link);
+  }
+
+  data(): void {}
+
+  ended(): void {}
+
+  drained(): void {}
+
+  closed(error: HostError | undefined): void {
+    if (this.#link === undefined) return;
+    this.#link = undefined;
+    if (this.#triesLeft > 0) {
+      this.#pause = this.#dial.afterPause(() => this.dial());
+      return;
+    }
+    const { host, port } = this.#address;
+    this.#dial.gaveUp(`${host}:${port}: ${error?.code ?? "closed"}`);
+  }
+}
