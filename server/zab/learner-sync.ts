@@ -48,12 +48,15 @@ export class LearnerSync {
   #kept: Zxid;
   /** Memory has what the disk has not (S-27). */
   #isAhead = false;
+  /** What is settled goes into the tree: if that diverges, it never ends. */
+  #isDelivering = false;
   /** The link is gone while the disk works: to be called when it is done. */
   #aborted: (() => void) | undefined;
 
   constructor(term: LearnerTerm, wantsTree: boolean, diffBytesMax: number = DIFF_BYTES_MAX) {
-    const { window } = term.replica;
-    assert(window.appliedZxid === window.lastZxid, "a sync began before the history was settled");
+    const { window, isDiverged } = term.replica;
+    const isSettled = window.appliedZxid === window.lastZxid || isDiverged;
+    assert(isSettled, "a sync began before the history was settled");
     this.#term = term;
     this.#wantsTree = wantsTree;
     this.#diffBytesMax = diffBytesMax;
@@ -106,12 +109,23 @@ export class LearnerSync {
    * finished, what has no ground under it is forgotten (S-27).
    */
   abort(done: () => void): void {
-    if (this.isBusy) this.#aborted = done;
-    else this.#withdraw(done);
+    this.#aborted = done;
+    if (!this.isBusy || this.isDiverging) this.#withdraw(done);
+  }
+
+  /** It waits for what will not come: the tree is not the leader's, and takes no more txns. */
+  get isDiverging(): boolean {
+    return this.#isDelivering && this.#term.replica.isDiverged;
+  }
+
+  /** `abort` waits no longer, if it waits for a tree that has diverged. */
+  giveUp(): void {
+    if (this.isDiverging && this.#aborted !== undefined) this.#withdraw(this.#aborted);
   }
 
   #withdraw(done: () => void): void {
     this.#phase = "over";
+    this.#isDelivering = false;
     if (this.#isAhead) {
       this.#term.replica.reload(done);
       return;
@@ -283,7 +297,7 @@ export class LearnerSync {
     this.#phase = "settling";
     link.pause();
     if (this.#isDirect) {
-      replica.whenDelivered(() => {
+      this.#whenDelivered(() => {
         replica.saveTree(() => {
           this.#isAhead = false;
           this.#kept = this.#settled;
@@ -298,9 +312,23 @@ export class LearnerSync {
       this.#kept = this.#settled;
       replica.window.commitTo(this.#settled);
       replica.deliver();
-      replica.whenDelivered(() => {
+      this.#whenDelivered(() => {
         this.#saveEpoch();
       });
+    });
+  }
+
+  #whenDelivered(next: () => void): void {
+    const { replica } = this.#term;
+    this.#isDelivering = true;
+    replica.whenDelivered(() => {
+      if (this.#phase === "over") return;
+      if (replica.isDiverged) {
+        this.#term.end("the tree here is not what the leader's digests say");
+        return;
+      }
+      this.#isDelivering = false;
+      next();
     });
   }
 

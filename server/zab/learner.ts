@@ -55,8 +55,16 @@ type State =
   | { readonly name: "promising"; readonly link: QuorumLink }
   | { readonly name: "synchronization"; readonly link: QuorumLink; readonly sync: LearnerSync }
   | { readonly name: "broadcast"; readonly link: QuorumLink; readonly broadcast: LearnerBroadcast }
-  | { readonly name: "closing"; readonly next: "redial" | "stepDown"; readonly reason: string }
+  | {
+      readonly name: "closing";
+      readonly next: "redial" | "stepDown";
+      readonly reason: string;
+      /** Undefined: it was not there yet, or is over. */
+      readonly sync: LearnerSync | undefined;
+    }
   | { readonly name: "closed" };
+
+const DIVERGED = "the tree here is not what the leader's digests say: it has to be sent anew";
 
 const DEAF: QuorumLinkHandlers = { packet() {}, fill() {}, closed() {} };
 
@@ -119,6 +127,20 @@ export class Learner {
     if (this.#state.name === "broadcast") this.#state.broadcast.logged(zxid);
   }
 
+  /** The tree here is not what the leader's digests say: it must not be read from. */
+  diverged(): void {
+    const state = this.#state;
+    if (!this.#effects.replica.isDiverged) return;
+    if (state.name === "closing") {
+      state.sync?.giveUp();
+    } else if (
+      state.name === "broadcast" ||
+      (state.name === "synchronization" && state.sync.isDiverging)
+    ) {
+      this.#leave(DIVERGED);
+    }
+  }
+
   /** Every tickTime/2. */
   tick(nowMs: number): void {
     // Of a process that was stopped for long, what waits in its sockets is read before it is
@@ -126,7 +148,7 @@ export class Learner {
     const passedMs = Math.min(nowMs - this.#tickedAtMs, this.#options.tickMs);
     this.#tickedAtMs = nowMs;
     this.#mayWarn = true;
-    if (this.#state.name === "broadcast" && this.#endIfDiverged()) return;
+    this.diverged();
     this.#silentMs = this.#isHeard || this.#isDiskBusy ? 0 : this.#silentMs + passedMs;
     this.#isHeard = false;
     const { tickMs, initLimitTicks, syncLimitTicks } = this.#options;
@@ -200,7 +222,10 @@ export class Learner {
     const { link } = term;
     const needsTree = this.#needsTree || replica.isDiverged;
     this.#hasAskedForTree = needsTree && countedEpoch === -1;
-    const zxid = this.#hasAskedForTree ? 0 : replica.lastZxid;
+    const { window, isDiverged, lastZxid } = replica;
+    // A tree that diverged took no more txns, but the log did.
+    const last = isDiverged ? window.lastZxid : lastZxid;
+    const zxid = this.#hasAskedForTree ? 0 : last;
     this.#state = { name: "synchronization", link, sync: new LearnerSync(term, needsTree) };
     writeAckEpoch(link.out, zxid, countedEpoch);
     link.mark();
@@ -215,7 +240,10 @@ export class Learner {
       this.#close("redial", "it holds a history now, and comes back as a voter");
       return;
     }
-    if (this.#endIfDiverged()) return;
+    if (this.#effects.replica.isDiverged) {
+      this.#leave(DIVERGED);
+      return;
+    }
     const { window } = this.#effects.replica;
     const pending = window.firstAfter(sync.keptZxid);
     if (pending !== undefined && zxidEpoch(pending) !== epoch) {
@@ -239,14 +267,15 @@ export class Learner {
     if (state.name === "closed") return;
     if (state.name === "closing") {
       // What waits for the disk was to come back; now it is not.
-      if (state.next === "redial") this.#state = { name: "closing", next, reason };
+      if (state.next === "redial") this.#state = { ...state, next, reason };
       return;
     }
-    this.#state = { name: "closing", next, reason };
+    const sync = state.name === "synchronization" ? state.sync : undefined;
+    this.#state = { name: "closing", next, reason, sync };
     if (state.name !== "connecting") state.link.close(reason);
     if (state.name === "broadcast") state.broadcast.end();
-    if (state.name === "synchronization") {
-      state.sync.abort(() => {
+    if (sync !== undefined) {
+      sync.abort(() => {
         this.#conclude();
       });
     } else if (state.name !== "promising") {
@@ -284,7 +313,7 @@ export class Learner {
         state.sync.packet(packet);
         return;
       case "broadcast":
-        if (!this.#endIfDiverged()) state.broadcast.packet(packet);
+        state.broadcast.packet(packet);
         return;
       default:
         assert(state.name !== "promising", "a packet of a paused link");
@@ -296,13 +325,6 @@ export class Learner {
     const state = this.#state;
     if (state.name === "synchronization") return state.sync.isBusy;
     return state.name === "promising" || state.name === "closing";
-  }
-
-  /** A tree that is not the leader's must not be read from. */
-  #endIfDiverged(): boolean {
-    if (!this.#effects.replica.isDiverged) return false;
-    this.#leave("the tree here is not what the leader's digests say: it has to be sent anew");
-    return true;
   }
 
   #termOf(link: QuorumLink, epoch: number, isLeaderOurs: boolean): LearnerTerm {
