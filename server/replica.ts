@@ -25,6 +25,7 @@ import type { StorageDirectories } from "./storage/files.ts";
 import { type Recovered, type RecoveryReport, recover } from "./storage/recovery.ts";
 import { RecoveryError } from "./storage/recovery-error.ts";
 import { type SnapshotReport, SnapshotWriter } from "./storage/snapshot-writer.ts";
+import { type TruncationOutcome, truncateHistory } from "./storage/truncation.ts";
 import { TxnLog, type TxnLogOptions } from "./storage/txn-log.ts";
 import type { DataTree, TreeOptions } from "./tree/data-tree.ts";
 import { txnPaths } from "./txn-paths.ts";
@@ -60,7 +61,7 @@ const EXIT_STORAGE = 10;
 const EXIT_SYNC = 13;
 
 export class StoredReplica
-  implements Omit<Replica, "truncate" | "install" | "adopt" | "saveTree" | "streamTree" | "readLog">
+  implements Omit<Replica, "install" | "adopt" | "saveTree" | "streamTree" | "readLog">
 {
   readonly window: TxnWindow;
   readonly log: TxnLog;
@@ -212,8 +213,7 @@ export class StoredReplica
   settle(done: () => void): void {
     this.#quiesce(() => {
       if (this.#isAhead) {
-        this.#reloadNow();
-        done();
+        if (this.#reloadNow()) done();
         return;
       }
       this.window.dropAfter(Math.max(this.log.lastZxid, this.window.committedZxid));
@@ -226,10 +226,16 @@ export class StoredReplica
     });
   }
 
+  truncate(zxid: Zxid, done: (outcome: TruncationOutcome) => void): void {
+    this.#quiesce(() => {
+      const outcome = this.#truncateNow(zxid);
+      if (outcome !== undefined) done(outcome);
+    });
+  }
+
   reload(done: () => void): void {
     this.#quiesce(() => {
-      this.#reloadNow();
-      done();
+      if (this.#reloadNow()) done();
     });
   }
 
@@ -358,8 +364,8 @@ export class StoredReplica
       trustEmpty: this.#options.trustEmpty,
       // What is empty does not vote; whether it may be is for the ensemble to know.
       mayBeEmpty: true,
-      replayed: (bytes, start, end, zxid) => {
-        if (isFirst) window.reset(zxid - 1);
+      replayed: (bytes, start, end, zxid, before) => {
+        if (isFirst) window.reset(before);
         isFirst = false;
         window.append(bytes, start, end, zxid);
         window.commitTo(zxid);
@@ -386,7 +392,38 @@ export class StoredReplica
     return recovered;
   }
 
-  #reloadNow(): void {
+  /** Undefined: it failed, and the server stops (storage ST-30). */
+  #truncateNow(zxid: Zxid): TruncationOutcome | undefined {
+    let outcome: TruncationOutcome;
+    try {
+      outcome = truncateHistory(this.#disk, this.directories, zxid);
+    } catch (error) {
+      if (!isHostError(error)) throw error;
+      this.#fail(
+        EXIT_SYNC,
+        `the history could not be cut behind 0x${zxidHex(zxid)} (${error.message}): what is left ` +
+          "ends somewhere behind it. Make room on the disk or replace it, and start again",
+      );
+      return undefined;
+    }
+    if (outcome === "unreachable") return outcome;
+    if (!this.#reloadNow()) return undefined;
+    const isExact = this.lastZxid === zxid && this.#fuzzyUpTo === 0;
+    if (!isExact) {
+      this.#fail(
+        EXIT_SYNC,
+        `the history was cut behind 0x${zxidHex(zxid)} and ends with 0x${zxidHex(this.lastZxid)}: ` +
+          "empty this server's directories and let it sync",
+      );
+      return undefined;
+    }
+    // What comes until NEWLEADER is applied without being logged.
+    this.#isAhead = true;
+    return outcome;
+  }
+
+  /** False: it failed, and the server stops. */
+  #reloadNow(): boolean {
     this.#isAhead = false;
     try {
       const recovered = this.#recover();
@@ -395,9 +432,11 @@ export class StoredReplica
       this.#snapshots = this.#newSnapshots();
       this.log.resetTo(recovered.lastZxid);
       this.#adopted(recovered.fuzzyUpTo);
+      return true;
     } catch (error) {
       if (!(error instanceof RecoveryError) && !isHostError(error)) throw error;
       this.#fail(EXIT_SYNC, `what is on disk could not be read again: ${error.message}`);
+      return false;
     }
   }
 

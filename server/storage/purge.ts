@@ -15,6 +15,7 @@ import {
   type StorageDirectories,
   UNFINISHED,
 } from "./files.ts";
+import { NO_SINK } from "./snapshot-loader.ts";
 import { SnapshotParser } from "./snapshot-parser.ts";
 import {
   type ByteSource,
@@ -22,7 +23,7 @@ import {
   openSnapshot,
   passesForSnapshot,
 } from "./snapshot-source.ts";
-import { SnapshotError, type TreeSink } from "./tree-parser.ts";
+import { SnapshotError } from "./tree-parser.ts";
 
 export interface PurgeReport {
   /** Paths, in the order in which they were removed. */
@@ -38,13 +39,6 @@ const RETAIN_MIN = 3;
 
 /** Verified in one turn: about a millisecond of work. */
 const SLICE_BYTES: number = 256 * 1024;
-
-/** Looks at every byte and keeps none. */
-const NO_SINK: TreeSink = {
-  session: () => {},
-  list: () => {},
-  znode: () => undefined,
-};
 
 /**
  * Keeps the `retain` newest snapshots and every log that they need.

@@ -33,8 +33,11 @@ export interface RecoveryOptions {
   readonly trustEmpty: boolean;
   /** An empty directory is a first start (`db.autocreate`, or the `initialize` marker). */
   readonly mayBeEmpty: boolean;
-  /** Is shown each record that is replayed, in order; the bytes are the reader's again afterwards. */
-  readonly replayed?: (bytes: Buffer, start: number, end: number, zxid: Zxid) => void;
+  /**
+   * Is shown each record that is replayed, in order, with what the history has before it; the bytes
+   * are the reader's again afterwards.
+   */
+  readonly replayed?: (bytes: Buffer, start: number, end: number, zxid: Zxid, before: Zxid) => void;
 }
 
 export interface Recovered {
@@ -236,6 +239,7 @@ class Recovery {
           "an ensemble empty this server's directories and let it sync",
       );
     }
+    const before = isFirst ? log.zxid - 1 : tree.lastZxid;
     try {
       tree.apply(log.bytes, log.start, log.end, "replay");
     } catch (error) {
@@ -248,7 +252,7 @@ class Recovery {
     }
     checks.applied(log.zxid);
     this.#replayed++;
-    this.#options.replayed?.(log.bytes, log.start, log.end, log.zxid);
+    this.#options.replayed?.(log.bytes, log.start, log.end, log.zxid, before);
   }
 
   /** ST-25 */
@@ -310,7 +314,7 @@ class Recovery {
 }
 
 /** ST-27: the next in the same epoch, or the first of a later one. */
-function follows(last: Zxid, next: Zxid): boolean {
+export function follows(last: Zxid, next: Zxid): boolean {
   if (next === last + 1) return true;
   return zxidEpoch(next) > zxidEpoch(last) && zxidCounter(next) === 1;
 }

@@ -1,16 +1,24 @@
 /** A tree from a snapshot file, built from nothing (storage ST-22). */
 import type { Disk } from "../../protocol/host.ts";
 import { JuteError } from "../../protocol/jute.ts";
+import type { Zxid } from "../../protocol/zxid.ts";
 import type { DataTree, TreeOptions } from "../tree/data-tree.ts";
 import { LoadingTree } from "./loading-tree.ts";
 import { type SnapshotDigest, SnapshotParser } from "./snapshot-parser.ts";
 import { type ByteSource, openSnapshot } from "./snapshot-source.ts";
-import { SnapshotError } from "./tree-parser.ts";
+import { SnapshotError, type TreeSink } from "./tree-parser.ts";
 
 export interface LoadedSnapshot {
   readonly tree: DataTree;
   readonly digest: SnapshotDigest | undefined;
 }
+
+/** Looks at every byte and keeps none. */
+export const NO_SINK: TreeSink = {
+  session: () => {},
+  list: () => {},
+  znode: () => undefined,
+};
 
 /** The tree, or in words why the file is no usable snapshot. @throws HostError */
 export function loadSnapshot(
@@ -18,10 +26,26 @@ export function loadSnapshot(
   path: string,
   options: TreeOptions,
 ): LoadedSnapshot | string {
+  return read(disk, path, (source) => loadFrom(source, options));
+}
+
+/**
+ * The last txn that a snapshot may hold effects of, 0 where it does not say; or in words why the
+ * file is no usable snapshot. @throws HostError
+ */
+export function snapshotEnd(disk: Disk, path: string): Zxid | string {
+  return read(disk, path, (source) => {
+    const parser = new SnapshotParser(source, NO_SINK);
+    while (parser.advance(Number.POSITIVE_INFINITY));
+    return Math.max(parser.digest?.zxid ?? 0, parser.lastZxid ?? 0);
+  });
+}
+
+function read<T>(disk: Disk, path: string, from: (source: ByteSource) => T): T | string {
   let source: ByteSource | undefined;
   try {
     source = openSnapshot(disk, path);
-    return loadFrom(source, options);
+    return from(source);
   } catch (error) {
     if (error instanceof SnapshotError || error instanceof JuteError) return error.message;
     if (isDamagedStream(error)) return error.message;
