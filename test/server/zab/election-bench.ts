@@ -41,14 +41,16 @@ export const CONFIG_TEXT = "server.1=s1:2888:3888:participant\nversion=0";
 
 export class BenchLinks implements ElectionLinks {
   hasEmptyQueue = true;
-  readonly live: Set<number> = new Set<number>();
+  readonly live: Set<number>;
   readonly #note: (line: string) => void;
   readonly #send: (sid: number, notification: Notification) => void;
 
   constructor(
+    live: readonly number[],
     note: (line: string) => void,
     send: (sid: number, notification: Notification) => void = () => undefined,
   ) {
+    this.live = new Set(live);
     this.#note = note;
     this.#send = send;
   }
@@ -84,7 +86,7 @@ export class ElectionBench {
 
   constructor(options: BenchOptions) {
     const note = (line: string): void => void this.#said.push(line);
-    this.links = new BenchLinks(note, options.send);
+    this.links = new BenchLinks(options.voters, note, options.send);
     const log: ZabLog = {
       info: () => undefined,
       warn: (details, message) => void this.warnings.push(`${JSON.stringify(details)} ${message}`),
@@ -124,6 +126,13 @@ export class ElectionBench {
       isDiverged: false,
       ...candidate,
     });
+    return this.said();
+  }
+
+  /** The connections of these are lost, and the core is told. */
+  lose(...sids: readonly number[]): string[] {
+    for (const sid of sids) this.links.live.delete(sid);
+    this.core.tick(this.nowMs);
     return this.said();
   }
 
