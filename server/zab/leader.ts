@@ -1,0 +1,572 @@
+/**
+ * A term as its leader (quorum-protocol 6 to 8, 10; Zab, DSN 2011, phases 1 to 3):
+ *
+ *     discovery        collecting     accepted epochs, until a quorum's are known: that fixes e
+ *                      promising      acceptedEpoch e is made durable, then LEADERINFO(e) leaves
+ *                      electing       ACKEPOCHs, until a quorum has promised to follow e
+ *     synchronization  adopting       own history and currentEpoch e are made durable
+ *                      synchronizing  learners' histories become ours; NEWLEADER is acknowledged
+ *     broadcast        broadcasting   a quorum has: office is taken, clients are served
+ *                      closed         the term is over; what still comes is ignored
+ *
+ * Each phase before broadcast has initLimit ticks. A learner that comes late goes through the same
+ * stations by itself (learner-handler.ts).
+ *
+ * Time is counted in half ticks, not in milliseconds: after a pause of the process what waits in
+ * its sockets is read before anybody is taken for dead.
+ */
+import { assert } from "../../protocol/assert.ts";
+import {
+  COUNTER_MAX,
+  EPOCH_MAX,
+  makeZxid,
+  type Zxid,
+  zxidCounter,
+  zxidHex,
+} from "../../protocol/zxid.ts";
+import type {
+  LeaderEffects,
+  LeaderOffice,
+  LeaderService,
+  QuorumLink,
+  QuorumLinkHandlers,
+  Replica,
+  ZabLog,
+} from "./effects.ts";
+import { LearnerHandler, type Term } from "./learner-handler.ts";
+import type { QuorumVerifier } from "./quorum-verifier.ts";
+import { Rivals } from "./rivals.ts";
+import { planSync, type SyncPlan } from "./sync-plan.ts";
+import { SyncRounds } from "./sync-rounds.ts";
+import { VoterProgress } from "./voter-progress.ts";
+
+/** Links of learners at once, whoever they are. */
+const LEARNERS_MAX = 1024;
+/** What the window may keep for learners that lag before the last of them is sent away. */
+const RETAINED_BYTES_MAX: number = 256 * 1024 * 1024;
+/** Beyond this counter the epoch ends at the next half tick: a million txns before it has to (P-6). */
+const ROLLOVER_COUNTER = 0xfff0_0000;
+/** Half ticks that a leader which hands over waits for what is outstanding. */
+const HANDOVER_LIMIT = 2;
+
+export interface LeaderOptions {
+  readonly sid: number;
+  readonly verifier: QuorumVerifier;
+  /** What NEWLEADER carries. */
+  readonly configText: string;
+  readonly initLimitTicks: number;
+  readonly syncLimitTicks: number;
+  /** Every learner is sent the whole tree: for tests of it. */
+  readonly forceSnapshotSync: boolean;
+  /** Observers beyond these have to come again (S-10). */
+  readonly maxConcurrentSnapSyncs: number;
+  readonly maxConcurrentDiffSyncs: number;
+  /** Observers that the configuration does not name are let in. */
+  readonly allowUnlistedObservers: boolean;
+}
+
+export type LeaderPhase =
+  | "collecting"
+  | "promising"
+  | "electing"
+  | "adopting"
+  | "synchronizing"
+  | "broadcasting"
+  | "closed";
+
+/** Who waits for a sync: a learner, or a client of this server. */
+type Syncer = LearnerHandler | (() => void);
+
+interface Handover {
+  /** In half ticks. */
+  readonly endsAt: number;
+  /** Learners that HANDOVER has not been written to; undefined: it is not decided yet. */
+  dismissing: Set<LearnerHandler> | undefined;
+}
+
+export class Leader implements Term {
+  readonly replica: Replica;
+  readonly log: ZabLog;
+  readonly configText: string;
+  readonly initLimit: number;
+  readonly syncLimit: number;
+  /** Invariant: greater than every acceptedEpoch that counted, from `promising` on fixed. */
+  epoch: number;
+  phase: LeaderPhase = "collecting";
+  service: LeaderService | undefined;
+
+  readonly #options: LeaderOptions;
+  readonly #effects: LeaderEffects;
+  readonly #verifier: QuorumVerifier;
+  /** What this server's history was when the term began (D-7). */
+  readonly #ownEpoch: number;
+  readonly #ownZxid: Zxid;
+  /** All links. */
+  readonly #links = new Set<LearnerHandler>();
+  /** Those that have introduced themselves, by sid. */
+  readonly #learners = new Map<number, LearnerHandler>();
+  readonly #rivals = new Rivals((newcomer) => this.#admit(newcomer));
+  /** Voters, each set a phase's: whose acceptedEpoch is known, who promised, who adopted. */
+  readonly #connecting = new Set<number>();
+  readonly #electing = new Set<number>();
+  readonly #adopted = new Set<number>();
+  /** What each voter has durable; what each has answered. */
+  readonly #logged: VoterProgress;
+  readonly #answered: VoterProgress;
+  readonly #rounds = new SyncRounds<Syncer>();
+  #halfTicks = 0;
+  #phaseEndsAt: number;
+  /** Sids for observers that have none: -1, -2, ... */
+  #lastGivenSid = 0;
+  /** A learner could not be sent the log to its end: none is sent it any more in this term. */
+  #isLogTrusted = true;
+  #handover: Handover | undefined;
+
+  constructor(options: LeaderOptions, effects: LeaderEffects) {
+    const { sid, verifier } = options;
+    this.replica = effects.replica;
+    this.log = effects.log;
+    this.configText = options.configText;
+    this.initLimit = options.initLimitTicks * 2;
+    this.syncLimit = options.syncLimitTicks * 2;
+    this.#options = options;
+    this.#effects = effects;
+    this.#verifier = verifier;
+    this.#ownEpoch = this.replica.currentEpoch;
+    this.#ownZxid = this.replica.lastZxid;
+    this.#logged = new VoterProgress(verifier);
+    this.#answered = new VoterProgress(verifier);
+    this.#answered.reach(sid, Number.POSITIVE_INFINITY);
+    this.#phaseEndsAt = this.initLimit;
+    this.epoch = this.replica.acceptedEpoch + 1;
+    assert(this.epoch <= EPOCH_MAX, "no epoch is left");
+    this.#connecting.add(sid);
+    this.#whenKnown();
+  }
+
+  get round(): number {
+    return this.#rounds.round;
+  }
+
+  /** For those who watch: learners that are served, voters and others. */
+  get syncedFollowers(): number {
+    return this.#count((learner) => !learner.isObserver);
+  }
+
+  get syncedObservers(): number {
+    return this.#count((learner) => learner.isObserver);
+  }
+
+  /** A link of the quorum port was accepted. */
+  learnerConnected(link: QuorumLink): QuorumLinkHandlers {
+    const learner = new LearnerHandler(this, link);
+    if (this.phase === "closed") learner.end("the leader's term is over");
+    else if (this.#links.size >= LEARNERS_MAX) learner.end("there are too many learners");
+    else this.#links.add(learner);
+    return learner;
+  }
+
+  /** This server's log is durable up to `zxid`. */
+  logged(zxid: Zxid): void {
+    if (this.phase !== "broadcasting") return;
+    this.#logged.reach(this.#options.sid, zxid);
+    this.#commit();
+  }
+
+  /** Every tick / 2. */
+  tick(): void {
+    if (this.phase === "closed") return;
+    this.#halfTicks++;
+    for (const learner of this.#links) learner.tick();
+    this.#rivals.tick();
+    if (this.phase === "broadcasting") this.#watch();
+    else if (this.#halfTicks > this.#phaseEndsAt) {
+      this.resign(`no quorum of learners came within initLimit (${this.phase})`);
+    }
+  }
+
+  /** The term is over: links are closed, what is outstanding is left to the next leader (T-10). */
+  resign(reason: string): void {
+    if (this.phase === "closed") return;
+    this.phase = "closed";
+    this.replica.window.retainAfter = Number.POSITIVE_INFINITY;
+    for (const learner of this.#links) learner.end(reason);
+    this.#links.clear();
+    this.#learners.clear();
+    this.#effects.stepDown(reason);
+  }
+
+  /**
+   * Goes in good order, once the pipeline takes no more writes: settles what is outstanding, then
+   * names the follower that leads next to those who understand it, if they are a quorum by
+   * themselves; if not, just resigns (operations 9.4).
+   */
+  handOver(): void {
+    if (this.phase !== "broadcasting") {
+      this.resign("it is to stop");
+      return;
+    }
+    this.#handover ??= { endsAt: this.#halfTicks + HANDOVER_LIMIT, dismissing: undefined };
+    this.#dismiss();
+  }
+
+  // Discovery
+
+  introduced(learner: LearnerHandler): string | undefined {
+    const refusal = this.#refusal(learner);
+    if (refusal !== undefined) return refusal;
+    if (learner.sid < 0) learner.sid = --this.#lastGivenSid;
+    const holder = this.#learners.get(learner.sid);
+    if (holder?.state === "serving") this.#rivals.add(learner, holder);
+    else {
+      holder?.close("the same server has connected again");
+      this.#admit(learner);
+    }
+    return undefined;
+  }
+
+  /** D-1, D-2: why it is not let in. */
+  #refusal(learner: LearnerHandler): string | undefined {
+    const { sid, isObserver } = learner;
+    const { verifier, allowUnlistedObservers } = this.#options;
+    if (sid === this.#options.sid) {
+      return `it says that it is server ${sid}, which is this one: two myid files are the same`;
+    }
+    const isMember = verifier.isVoter(sid) || verifier.observers.includes(sid);
+    if (!isMember && !(isObserver && allowUnlistedObservers)) {
+      return (
+        `server ${sid} is not in the configuration of this ensemble: it needs a line ` +
+        `server.${sid} in every zoo.cfg, or its myid is wrong`
+      );
+    }
+    if (learner.configVersion > verifier.version) {
+      return `its configuration is ahead: version ${zxidHex(learner.configVersion)}`;
+    }
+    if (learner.acceptedEpoch >= EPOCH_MAX) return "no epoch is left behind its accepted epoch";
+    return undefined;
+  }
+
+  /** D-3 */
+  #admit(learner: LearnerHandler): void {
+    const { sid, acceptedEpoch } = learner;
+    this.#learners.set(sid, learner);
+    if (this.phase === "collecting") {
+      this.epoch = Math.max(this.epoch, acceptedEpoch + 1);
+      if (this.#counts(learner)) this.#connecting.add(sid);
+      this.#whenKnown();
+      return;
+    }
+    if (acceptedEpoch > this.epoch) {
+      this.log.warn(
+        { sid, acceptedEpoch, epoch: this.epoch },
+        "a learner has promised a later epoch than this one: it can join after the next " +
+          "election. If its data is another ensemble's, it must not join at all",
+      );
+    }
+    if (this.phase !== "promising") learner.promise();
+  }
+
+  #whenKnown(): void {
+    if (!this.#isQuorum(this.#connecting)) return;
+    this.#enter("promising");
+    this.replica.saveAcceptedEpoch(this.epoch, () => {
+      if (this.phase === "promising") this.#elect();
+    });
+  }
+
+  #elect(): void {
+    this.#enter("electing");
+    for (const learner of this.#learners.values()) learner.promise();
+    this.#electing.add(this.#options.sid);
+    this.#whenPromised();
+  }
+
+  /** D-7 */
+  agreed(learner: LearnerHandler, currentEpoch: number): string | undefined {
+    const { sid, lastZxid } = learner;
+    if (currentEpoch !== -1) {
+      const isSameEpoch = currentEpoch === this.#ownEpoch;
+      if (currentEpoch > this.#ownEpoch || (isSameEpoch && lastZxid > this.#ownZxid)) {
+        return (
+          `its history, epoch ${currentEpoch} zxid ${zxidHex(lastZxid)}, is ahead of this ` +
+          `leader's, epoch ${this.#ownEpoch} zxid ${zxidHex(this.#ownZxid)}`
+        );
+      }
+      if (this.#counts(learner) && lastZxid !== -1) this.#electing.add(sid);
+    }
+    if (this.phase === "electing") this.#whenPromised();
+    else if (this.phase !== "adopting") this.#synchronize(learner);
+    return undefined;
+  }
+
+  #whenPromised(): void {
+    if (!this.#isQuorum(this.#electing)) return;
+    this.#enter("adopting");
+    // In this order: an epoch on disk says that its leader's history is there too (S-23).
+    this.replica.whenLogged(() => {
+      if (this.phase !== "adopting") return;
+      this.replica.saveCurrentEpoch(this.epoch, () => {
+        if (this.phase === "adopting") this.#beginSynchronization();
+      });
+    });
+  }
+
+  // Synchronization
+
+  #beginSynchronization(): void {
+    this.#enter("synchronizing");
+    for (const learner of this.#learners.values()) {
+      if (learner.state === "agreed") this.#synchronize(learner);
+    }
+    this.#adopted.add(this.#options.sid);
+    this.#whenAdopted();
+  }
+
+  #synchronize(learner: LearnerHandler): void {
+    const { lastZxid } = learner;
+    const plan = this.#plan(lastZxid);
+    const mode = plan.mode === "snap" ? "snap" : "diff";
+    if (learner.isObserver && this.#isCrowded(mode)) {
+      plan.range?.close();
+      learner.close("too many learners are being synchronized; it is to come again");
+      return;
+    }
+    this.log.info(
+      { sid: learner.sid, mode: plan.mode, lastZxid: zxidHex(lastZxid), from: zxidHex(plan.from) },
+      "a learner is being synchronized",
+    );
+    learner.sync(plan);
+    this.#retain();
+  }
+
+  #plan(learnerZxid: Zxid): SyncPlan {
+    const { window } = this.replica;
+    if (this.#options.forceSnapshotSync) {
+      return { mode: "snap", zxid: window.committedZxid, from: window.appliedZxid };
+    }
+    return planSync(learnerZxid, window, (after, upTo) =>
+      this.#isLogTrusted ? this.replica.readLog(after, upTo) : undefined,
+    );
+  }
+
+  #isCrowded(mode: "snap" | "diff"): boolean {
+    const { maxConcurrentSnapSyncs, maxConcurrentDiffSyncs } = this.#options;
+    let count = 0;
+    for (const { syncMode } of this.#links) {
+      if (syncMode !== undefined && (syncMode === "snap") === (mode === "snap")) count++;
+    }
+    return count >= (mode === "snap" ? maxConcurrentSnapSyncs : maxConcurrentDiffSyncs);
+  }
+
+  rangeFailed(reason: string): void {
+    this.#isLogTrusted = false;
+    this.log.error({ reason }, "the log could not be sent to a learner: it is sent the tree next");
+  }
+
+  adopted(learner: LearnerHandler): void {
+    if (!this.#counts(learner)) return;
+    this.#adopted.add(learner.sid);
+    if (this.phase === "synchronizing") this.#whenAdopted();
+  }
+
+  /** S-16 */
+  #whenAdopted(): void {
+    if (!this.#isQuorum(this.#adopted)) return;
+    this.#enter("broadcasting");
+    this.replica.beginEpoch(this.epoch);
+    const marker = makeZxid(this.epoch, 0);
+    for (const learner of this.#learners.values()) learner.establish(marker);
+    this.log.info({ epoch: this.epoch }, "leads: a quorum has adopted this server's history");
+    this.service = this.#effects.lead(this.#office());
+  }
+
+  // Broadcast
+
+  #office(): LeaderOffice {
+    return {
+      epoch: this.epoch,
+      propose: (bytes, start, end, zxid) => this.#propose(bytes, start, end, zxid),
+      sync: (done) => this.#sync(done),
+    };
+  }
+
+  #propose(bytes: Buffer, start: number, end: number, zxid: Zxid): void {
+    if (this.phase === "closed") return;
+    assert(zxidCounter(zxid) !== COUNTER_MAX, "an epoch's counter is used up");
+    this.replica.window.append(bytes, start, end, zxid);
+    for (const learner of this.#learners.values()) learner.mark();
+  }
+
+  acknowledged(learner: LearnerHandler): void {
+    if (!this.#counts(learner)) return;
+    this.#logged.reach(learner.sid, learner.ackedZxid);
+    this.#commit();
+  }
+
+  /** B-6: what a quorum has durable is settled, and with it all before it. */
+  #commit(): void {
+    const { window } = this.replica;
+    const zxid = Math.min(this.#logged.reached, window.lastZxid);
+    if (zxid <= window.committedZxid) return;
+    window.commitTo(zxid);
+    for (const learner of this.#learners.values()) learner.mark();
+    this.replica.deliver();
+    this.#answerSyncs();
+    this.#dismiss();
+  }
+
+  advanced(before: Zxid): void {
+    if (before <= this.replica.window.retainAfter) this.#retain();
+  }
+
+  /** What any learner still has to be sent stays in the window. */
+  #retain(): void {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { retainAfter } of this.#learners.values()) least = Math.min(least, retainAfter);
+    this.replica.window.retainAfter = least;
+  }
+
+  // Syncs
+
+  syncRequested(learner: LearnerHandler): void {
+    this.#sync(learner);
+  }
+
+  #sync(who: Syncer): void {
+    if (this.phase === "closed") return;
+    if (this.#rounds.add(this.replica.window.lastZxid, who)) {
+      for (const learner of this.#learners.values()) learner.ask();
+    }
+    this.#answerSyncs();
+  }
+
+  asked(): void {
+    this.#rounds.asked();
+  }
+
+  answered(learner: LearnerHandler): void {
+    if (!this.#counts(learner)) return;
+    this.#answered.reach(learner.sid, learner.answeredRound);
+    this.#answerSyncs();
+  }
+
+  #answerSyncs(): void {
+    if (this.#rounds.count === 0) return;
+    const round = this.#answered.reached;
+    const { committedZxid } = this.replica.window;
+    for (;;) {
+      const who = this.#rounds.take(round, committedZxid);
+      if (who === undefined) return;
+      if (typeof who === "function") this.replica.whenDelivered(who);
+      else who.answerSync();
+    }
+  }
+
+  // Liveness
+
+  /** Every half tick of an established term. */
+  #watch(): void {
+    const { window } = this.replica;
+    if (this.#handover !== undefined && this.#halfTicks > this.#handover.endsAt) {
+      this.resign("it is to stop, and could not hand over in time");
+    } else if (zxidCounter(window.lastZxid) >= ROLLOVER_COUNTER) {
+      this.resign("the counter of this epoch is nearly used up: another epoch has to begin");
+    } else if (this.#halfTicks % 2 === 0 && !this.#hasQuorum()) {
+      this.resign("no quorum of followers is in step with this leader any more");
+    } else if (window.byteCount > RETAINED_BYTES_MAX) {
+      this.#sendLaggardAway();
+    }
+  }
+
+  /** T-3: those on their way to be in step count too. */
+  #hasQuorum(): boolean {
+    return this.#verifier.containsQuorum((sid) => {
+      if (sid === this.#options.sid) return true;
+      const learner = this.#learners.get(sid);
+      if (learner === undefined || !this.#counts(learner)) return false;
+      return learner.state === "agreed" || learner.state === "syncing" || learner.isForwarded;
+    });
+  }
+
+  #sendLaggardAway(): void {
+    const { retainAfter } = this.replica.window;
+    for (const learner of this.#learners.values()) {
+      if (learner.retainAfter !== retainAfter) continue;
+      learner.close("it lags so far behind that memory does not suffice: it is to come again");
+      return;
+    }
+  }
+
+  left(learner: LearnerHandler): void {
+    const { sid } = learner;
+    this.#links.delete(learner);
+    if (this.#learners.get(sid) === learner) {
+      this.#learners.delete(sid);
+      this.#logged.forget(sid);
+      this.#answered.forget(sid);
+      this.service?.left(sid);
+      this.#retain();
+      this.dismissed(learner);
+    }
+    this.#rivals.left(learner);
+  }
+
+  // Handing over
+
+  /** When all is settled: names the successor. */
+  #dismiss(): void {
+    const handover = this.#handover;
+    const { lastZxid, committedZxid } = this.replica.window;
+    if (handover === undefined || handover.dismissing !== undefined) return;
+    if (committedZxid < lastZxid) return;
+    const ours = [...this.#learners.values()].filter(
+      (learner) => learner.isOurs && learner.state === "serving",
+    );
+    const voters = new Set(ours.filter((learner) => this.#counts(learner)).map(({ sid }) => sid));
+    const successor = ours.find(
+      (learner) => voters.has(learner.sid) && learner.ackedZxid === lastZxid,
+    );
+    const isEnough = this.#verifier.containsQuorum((sid) => voters.has(sid));
+    handover.dismissing = new Set(isEnough && successor !== undefined ? ours : []);
+    if (successor !== undefined && isEnough) {
+      this.log.info({ successor: successor.sid }, "hands over");
+      for (const learner of ours) learner.dismiss(successor.sid);
+    }
+    this.#whenDismissed(handover);
+  }
+
+  dismissed(learner: LearnerHandler): void {
+    const handover = this.#handover;
+    if (handover?.dismissing === undefined) return;
+    if (handover.dismissing.delete(learner)) this.#whenDismissed(handover);
+  }
+
+  #whenDismissed(handover: Handover): void {
+    if (handover.dismissing?.size !== 0) return;
+    this.replica.whenDelivered(() => this.resign("it is to stop, and all is settled"));
+  }
+
+  // Quorums
+
+  /** Whether it is a voter that came as one. */
+  #counts(learner: LearnerHandler): boolean {
+    return !learner.isObserver && this.#verifier.isVoter(learner.sid);
+  }
+
+  #isQuorum(sids: ReadonlySet<number>): boolean {
+    return this.#verifier.containsQuorum((sid) => sids.has(sid));
+  }
+
+  #count(includes: (learner: LearnerHandler) => boolean): number {
+    let count = 0;
+    for (const learner of this.#learners.values()) {
+      if (learner.state === "serving" && includes(learner)) count++;
+    }
+    return count;
+  }
+
+  #enter(phase: LeaderPhase): void {
+    this.phase = phase;
+    this.#phaseEndsAt = this.#halfTicks + this.initLimit;
+  }
+}

@@ -1,0 +1,542 @@
+/**
+ * One learner's link, from the leader's side (quorum-protocol 6 to 8):
+ *
+ *     greeting    FOLLOWERINFO | OBSERVERINFO is due
+ *     waiting     the epoch is not fixed yet, or another link of the same sid is looked at first
+ *     promising   LEADERINFO was sent, ACKEPOCH is due
+ *     agreed      waits for a quorum to have promised, and for what the leader makes durable then
+ *     syncing     its history becomes ours: DIFF | TRUNC | SNAP, txns (sync-stream.ts)
+ *     adopting    NEWLEADER was written, its ACK is due
+ *     synced      ACK came; UPTODATE follows once a quorum has acknowledged
+ *     serving     UPTODATE was written: proposals, commits, pings, requests
+ *     closed
+ *
+ * From `adopting` on it is sent what is proposed and settled. Two cursors say up to where that was
+ * done; what lies between them and the window's end is copied when the link has room. To propose
+ * means to mark the link, nothing else: a slow learner has no queue, it lags.
+ */
+import type { Writer } from "../../protocol/jute.ts";
+import { Writer as ByteWriter } from "../../protocol/jute.ts";
+import { OpCode } from "../../protocol/opcodes.ts";
+import {
+  type Packet,
+  PacketType,
+  PROTOCOL_VERSION,
+  REQUEST_HEAD_BYTES,
+  REVALIDATE_BYTES,
+  readAckEpoch,
+  readIds,
+  readLearnerInfo,
+  TOUCH_BYTES,
+  writeBarePacket,
+  writeDesignation,
+  writeLeaderInfo,
+  writeNewLeader,
+  writePing,
+  writeRevalidated,
+} from "../../protocol/quorum.ts";
+import { makeZxid, type Zxid, zxidCounter, zxidEpoch } from "../../protocol/zxid.ts";
+import type { LeaderService, QuorumLink, QuorumLinkHandlers, Replica, ZabLog } from "./effects.ts";
+import type { SyncPlan } from "./sync-plan.ts";
+import { SyncStream } from "./sync-stream.ts";
+
+/** Answers that wait to be sent to one learner: a hundred thousand or so. */
+const REPLY_BYTES_MAX: number = 4 * 1024 * 1024;
+
+export type LearnerState =
+  | "greeting"
+  | "waiting"
+  | "promising"
+  | "agreed"
+  | "syncing"
+  | "adopting"
+  | "synced"
+  | "serving"
+  | "closed";
+
+/** What a learner's link needs of the leader. */
+export interface Term {
+  readonly replica: Replica;
+  readonly log: ZabLog;
+  readonly epoch: number;
+  readonly configText: string;
+  /** Half ticks. */
+  readonly initLimit: number;
+  readonly syncLimit: number;
+  /** Undefined until the term is established. */
+  readonly service: LeaderService | undefined;
+  /** The newest round of pings (sync-rounds.ts). */
+  readonly round: number;
+  /** FOLLOWERINFO or OBSERVERINFO. Returns why it is refused, if it is. */
+  introduced(learner: LearnerHandler): string | undefined;
+  /** ACKEPOCH. Returns why it is refused, if it is. */
+  agreed(learner: LearnerHandler, currentEpoch: number): string | undefined;
+  /** ACK of NEWLEADER. */
+  adopted(learner: LearnerHandler): void;
+  /** ACK of a proposal. */
+  acknowledged(learner: LearnerHandler): void;
+  /** A ping of the newest round has been written. */
+  asked(): void;
+  /** A ping of a round was answered. */
+  answered(learner: LearnerHandler): void;
+  syncRequested(learner: LearnerHandler): void;
+  /** The window need not keep what it had to keep before. */
+  advanced(before: Zxid): void;
+  /** The log on disk could not be sent to the end. */
+  rangeFailed(reason: string): void;
+  /** HANDOVER was written. */
+  dismissed(learner: LearnerHandler): void;
+  /** The last of it. */
+  left(learner: LearnerHandler): void;
+}
+
+export class LearnerHandler implements QuorumLinkHandlers {
+  state: LearnerState = "greeting";
+  sid = -1;
+  /** It came as one: never counted, whatever the configuration says of its sid (D-3). */
+  isObserver = false;
+  /** It is a server of ours. */
+  isOurs = false;
+  /** Its acceptedEpoch when it came. */
+  acceptedEpoch = 0;
+  configVersion: Zxid = 0;
+  /** Of its history when it came (P). */
+  lastZxid: Zxid = 0;
+  /** Proposals, or informs, were sent up to here. Invariant: ackedZxid <= sentZxid. */
+  sentZxid: Zxid = 0;
+  /** It has everything up to here on its disk. */
+  ackedZxid: Zxid = 0;
+  /** Invariant: pingsAnswered <= pingsSent. */
+  pingsSent = 0;
+  pingsAnswered = 0;
+  /** The round that it has answered. */
+  answeredRound = 0;
+
+  readonly #term: Term;
+  readonly #link: QuorumLink;
+  /** Commits were sent up to here. */
+  #settledZxid: Zxid = 0;
+  #sync: SyncStream | undefined;
+  /** Half ticks without a packet, or without progress while it is sent its history. */
+  #silence = 0;
+  /** The proposal whose ACK is waited for, and since how many half ticks; 0: none. */
+  #awaitedZxid: Zxid = 0;
+  #awaited = 0;
+  #isPingDue = false;
+  /** Of the pings one at a time stands for a round: its number and the round; 0: none does. */
+  #probe = 0;
+  #probeRound = 0;
+  /** Answers due once everything settled up to `#repliesAfter` was sent. */
+  #replies: Writer | undefined;
+  #repliesAfter: Zxid = 0;
+  #isDismissed = false;
+
+  constructor(term: Term, link: QuorumLink) {
+    this.#term = term;
+    this.#link = link;
+  }
+
+  get remoteAddress(): string {
+    return this.#link.remoteAddress;
+  }
+
+  /** Proposed and settled txns are due to it. */
+  get isForwarded(): boolean {
+    return this.state === "adopting" || this.state === "synced" || this.state === "serving";
+  }
+
+  /** Its history is being sent. */
+  get syncMode(): SyncPlan["mode"] | undefined {
+    return this.#sync?.plan.mode;
+  }
+
+  /** The window has to keep what comes after this. */
+  get retainAfter(): Zxid {
+    if (this.#sync !== undefined) return this.#sync.retainAfter;
+    if (!this.isForwarded) return Number.POSITIVE_INFINITY;
+    return this.isObserver ? this.sentZxid : Math.min(this.sentZxid, this.#settledZxid);
+  }
+
+  // From the leader.
+
+  /** The epoch is fixed. */
+  promise(): void {
+    this.#become("promising");
+    writeLeaderInfo(this.#link.out, makeZxid(this.#term.epoch, 0));
+    this.#link.mark();
+  }
+
+  /** Registers it: from here on it is sent everything, first what the plan says (S-11). */
+  sync(plan: SyncPlan): void {
+    this.#become("syncing");
+    this.#sync = new SyncStream(plan, this.#link, this.#term.replica, this.lastZxid);
+    this.#link.mark();
+  }
+
+  /** The term is established: its marker follows what was sent, and it is up to date. */
+  establish(marker: Zxid): void {
+    if (!this.isForwarded) return;
+    this.sentZxid = marker;
+    this.#settledZxid = marker;
+    this.ackedZxid = marker;
+    this.#link.mark();
+  }
+
+  /** Something was proposed, or settled. */
+  mark(): void {
+    if (this.isForwarded) this.#link.mark();
+  }
+
+  ping(): void {
+    if (this.state !== "serving") return;
+    this.#isPingDue = true;
+    this.#link.mark();
+  }
+
+  /** A round of pings begins: one is due unless another is on its way for an earlier round. */
+  ask(): void {
+    if (this.#probe === 0) this.ping();
+  }
+
+  /** The oldest sync that it has forwarded is due. */
+  answerSync(): void {
+    const replies = this.#beginReply();
+    if (replies !== undefined) writeBarePacket(replies, PacketType.SYNC, 0);
+  }
+
+  /** The leader goes; that server is to lead. */
+  dismiss(successor: number): void {
+    const replies = this.#beginReply();
+    if (replies === undefined) return;
+    this.#isDismissed = true;
+    writeDesignation(replies, PacketType.HANDOVER, -1, successor);
+  }
+
+  /** Every half tick. */
+  tick(): void {
+    if (this.#isAwaited()) {
+      this.#silence++;
+      const { initLimit, syncLimit } = this.#term;
+      const limit = this.state === "serving" ? syncLimit : initLimit;
+      if (this.#silence > limit) {
+        this.close("nothing was heard of it for too long");
+        return;
+      }
+    }
+    if (this.state !== "serving") return;
+    if (this.#awaitedZxid !== 0 && ++this.#awaited > this.#term.syncLimit) {
+      this.close("a proposal was not acknowledged for too long");
+      return;
+    }
+    this.ping();
+  }
+
+  close(reason: string): void {
+    if (this.state === "closed") return;
+    this.end(reason);
+    this.#term.left(this);
+  }
+
+  /** Closes with the term: the leader has forgotten it already. */
+  end(reason: string): void {
+    if (this.state === "closed") return;
+    this.#stop();
+    this.#link.close(reason);
+  }
+
+  // From the link.
+
+  closed(reason: string): void {
+    if (this.state === "closed") return;
+    this.#term.log.info({ sid: this.sid, state: this.state, reason }, "a learner has left");
+    this.#stop();
+    this.#term.left(this);
+  }
+
+  packet(packet: Packet): void {
+    this.#silence = 0;
+    switch (this.state) {
+      case "greeting":
+        this.#refuse(this.#greet(packet));
+        return;
+      case "promising":
+        this.#refuse(this.#agree(packet));
+        return;
+      case "adopting":
+        this.#refuse(this.#adopt(packet));
+        return;
+      case "synced":
+      case "serving":
+        this.#refuse(this.#serve(packet));
+        return;
+      case "waiting":
+      case "agreed":
+      case "syncing":
+        this.#refuse(`a packet of type ${packet.type} where none is due`);
+        return;
+      case "closed":
+        return;
+    }
+  }
+
+  fill(room: number): void {
+    const { out } = this.#link;
+    const end = out.length + room;
+    const before = this.retainAfter;
+    if (this.#sync !== undefined) {
+      this.#silence = 0;
+      this.#fillSync(this.#sync, room);
+    }
+    if (this.isForwarded) {
+      this.#forward(end);
+      this.#settle();
+    }
+    this.#term.advanced(before);
+  }
+
+  // Discovery
+
+  #greet(packet: Packet): string | undefined {
+    const { FOLLOWERINFO, OBSERVERINFO } = PacketType;
+    const { type } = packet;
+    if (type !== FOLLOWERINFO && type !== OBSERVERINFO) {
+      return `a packet of type ${type} instead of FOLLOWERINFO`;
+    }
+    const info = readLearnerInfo(packet);
+    if (info === undefined) return "FOLLOWERINFO says nothing that can be read";
+    if (info.protocolVersion < PROTOCOL_VERSION) return "a server older than ZooKeeper 3.4";
+    if (packet.zxid < 0) return "an accepted epoch below zero";
+    this.sid = info.sid ?? -1;
+    this.isOurs = info.isOurs;
+    this.isObserver = type === OBSERVERINFO;
+    this.configVersion = info.configVersion;
+    this.acceptedEpoch = zxidEpoch(packet.zxid);
+    this.#become("waiting");
+    return this.#term.introduced(this);
+  }
+
+  #agree(packet: Packet): string | undefined {
+    if (packet.type !== PacketType.ACKEPOCH) {
+      return `a packet of type ${packet.type} instead of ACKEPOCH`;
+    }
+    const currentEpoch = readAckEpoch(packet);
+    if (currentEpoch === undefined || currentEpoch < -1) return "ACKEPOCH without an epoch";
+    this.lastZxid = packet.zxid;
+    this.#become("agreed");
+    return this.#term.agreed(this, currentEpoch);
+  }
+
+  // Synchronization
+
+  #fillSync(sync: SyncStream, room: number): void {
+    const isDone = sync.fill(room);
+    if (sync.problem !== undefined) {
+      this.#term.rangeFailed(sync.problem);
+      this.close(sync.problem);
+      return;
+    }
+    if (!isDone) {
+      // A tree's stream says itself when there is more of it.
+      if (!sync.isTreeUnderWay) this.#link.mark();
+      return;
+    }
+    const { replica, epoch, configText } = this.#term;
+    const reached = Math.max(sync.zxid, replica.window.committedZxid);
+    this.sentZxid = reached;
+    this.#settledZxid = reached;
+    this.ackedZxid = reached;
+    this.#sync = undefined;
+    writeNewLeader(this.#link.out, makeZxid(epoch, 0), configText);
+    this.#become("adopting");
+  }
+
+  #adopt(packet: Packet): string | undefined {
+    if (packet.type !== PacketType.ACK) return `a packet of type ${packet.type} instead of ACK`;
+    if (packet.zxid !== makeZxid(this.#term.epoch, 0)) {
+      // Releases before 3.9.3 log what a DIFF brought before they acknowledge NEWLEADER, and now
+      // and then that ACK comes first: it says nothing new (ZOOKEEPER-4685). Of a proposal it would
+      // be lost, so that learner has to come again.
+      if (zxidCounter(packet.zxid) !== 0 && packet.zxid <= this.ackedZxid) return undefined;
+      return "its ACK is not of this epoch's NEWLEADER";
+    }
+    this.#become("synced");
+    this.#link.mark();
+    this.#term.adopted(this);
+    return undefined;
+  }
+
+  // Broadcast
+
+  /** What is proposed and settled, up to `end`. */
+  #forward(end: number): void {
+    const { out } = this.#link;
+    const { window } = this.#term.replica;
+    const { committedZxid, lastZxid } = window;
+    if (this.isObserver) {
+      if (this.sentZxid < committedZxid) {
+        this.sentZxid = window.writeInforms(this.sentZxid, committedZxid, end - out.length, out);
+      }
+      if (this.sentZxid < committedZxid) this.#link.mark();
+      return;
+    }
+    if (this.sentZxid < lastZxid) {
+      this.sentZxid = window.writeProposals(this.sentZxid, lastZxid, end - out.length, out);
+      if (this.#awaitedZxid === 0 && this.sentZxid > this.ackedZxid) {
+        this.#awaitedZxid = this.sentZxid;
+      }
+    }
+    const settled = Math.min(committedZxid, this.sentZxid);
+    if (this.#settledZxid < settled) {
+      this.#settledZxid = window.writeCommits(this.#settledZxid, settled, end - out.length, out);
+    }
+    if (this.sentZxid < lastZxid || this.#settledZxid < committedZxid) this.#link.mark();
+  }
+
+  /** What goes between and behind proposals and commits. */
+  #settle(): void {
+    const { out } = this.#link;
+    const term = this.#term;
+    if (this.state === "synced" && term.service !== undefined) {
+      writeBarePacket(out, PacketType.UPTODATE, -1);
+      this.#become("serving");
+    }
+    if (this.state !== "serving") return;
+    const replies = this.#replies;
+    const sent = this.isObserver ? this.sentZxid : this.#settledZxid;
+    if (replies !== undefined && replies.length > 0 && sent >= this.#repliesAfter) {
+      out.raw(replies.written());
+      replies.clear();
+      if (this.#isDismissed) term.dismissed(this);
+    }
+    if (!this.#isPingDue) return;
+    this.#isPingDue = false;
+    this.pingsSent++;
+    writePing(out, term.replica.window.lastZxid);
+    if (this.#probe !== 0 || term.round <= this.answeredRound) return;
+    this.#probe = this.pingsSent;
+    this.#probeRound = term.round;
+    term.asked();
+  }
+
+  #serve(packet: Packet): string | undefined {
+    switch (packet.type) {
+      case PacketType.ACK:
+        return this.#acknowledge(packet.zxid);
+      case PacketType.PING:
+        return this.#answer(packet);
+      case PacketType.REQUEST:
+        return this.#request(packet);
+      case PacketType.REVALIDATE:
+        return this.#revalidate(packet);
+      default:
+        this.#term.log.warn(
+          { sid: this.sid, type: packet.type },
+          "a packet of a learner is of a type that a leader does not know",
+        );
+        return undefined;
+    }
+  }
+
+  #acknowledge(zxid: Zxid): string | undefined {
+    // UPTODATE is acknowledged with the marker again; observers do not count (Trap 9).
+    if (zxidCounter(zxid) === 0 || this.isObserver) return undefined;
+    if (zxid > this.sentZxid) return "an ACK of what it was not sent";
+    if (zxid <= this.ackedZxid) return undefined;
+    this.ackedZxid = zxid;
+    if (zxid >= this.#awaitedZxid) {
+      this.#awaitedZxid = zxid < this.sentZxid ? this.sentZxid : 0;
+      this.#awaited = 0;
+    }
+    this.#term.acknowledged(this);
+    return undefined;
+  }
+
+  #answer(packet: Packet): string | undefined {
+    const { bytes, dataStart, dataLength } = packet;
+    if (this.pingsAnswered === this.pingsSent) return "an answer to no ping";
+    if (dataLength > 0 && dataLength % TOUCH_BYTES !== 0) return "a touch table that ends early";
+    this.pingsAnswered++;
+    const { service } = this.#term;
+    for (let at = dataStart; at < dataStart + dataLength; at += TOUCH_BYTES) {
+      service?.touch(bytes.readInt32BE(at), bytes.readInt32BE(at + 4), bytes.readInt32BE(at + 8));
+    }
+    service?.reported(this.sid);
+    if (this.pingsAnswered !== this.#probe) return undefined;
+    this.#probe = 0;
+    this.answeredRound = this.#probeRound;
+    if (this.#term.round > this.answeredRound) this.ping();
+    this.#term.answered(this);
+    return undefined;
+  }
+
+  #request(packet: Packet): string | undefined {
+    const { bytes, dataStart, dataLength } = packet;
+    if (dataLength < REQUEST_HEAD_BYTES) return "a REQUEST without its head";
+    const type = bytes.readInt32BE(dataStart + 12);
+    if (type === OpCode.sync) {
+      this.#term.syncRequested(this);
+      return undefined;
+    }
+    this.#term.service?.request({
+      sid: this.sid,
+      sessionHigh: bytes.readInt32BE(dataStart),
+      sessionLow: bytes.readInt32BE(dataStart + 4),
+      cxid: bytes.readInt32BE(dataStart + 8),
+      type,
+      bytes,
+      start: dataStart + REQUEST_HEAD_BYTES,
+      end: dataStart + dataLength,
+      ids: readIds(packet),
+    });
+    return undefined;
+  }
+
+  #revalidate(packet: Packet): string | undefined {
+    const { bytes, dataStart: at, dataLength } = packet;
+    if (dataLength < REVALIDATE_BYTES) return "a REVALIDATE that ends early";
+    const { service } = this.#term;
+    if (service === undefined) return undefined;
+    const high = bytes.readInt32BE(at);
+    const low = bytes.readInt32BE(at + 4);
+    const isValid = service.revalidate(this.sid, high, low, bytes.readInt32BE(at + 8));
+    const replies = this.#beginReply();
+    if (replies !== undefined) writeRevalidated(replies, high, low, isValid);
+    return undefined;
+  }
+
+  /** Where an answer is written that must not overtake what is settled now (B-18). */
+  #beginReply(): Writer | undefined {
+    if (this.state === "closed") return undefined;
+    this.#replies ??= new ByteWriter(256);
+    if (this.#replies.length > REPLY_BYTES_MAX) {
+      this.close("more answers wait for it than are kept for a learner");
+      return undefined;
+    }
+    this.#repliesAfter = this.#term.replica.window.committedZxid;
+    this.#link.mark();
+    return this.#replies;
+  }
+
+  // States
+
+  /** Whether silence means that something is wrong with it (T-5). */
+  #isAwaited(): boolean {
+    const { state } = this;
+    return state !== "waiting" && state !== "agreed" && state !== "synced" && state !== "closed";
+  }
+
+  #become(state: LearnerState): void {
+    this.state = state;
+    this.#silence = 0;
+  }
+
+  #refuse(problem: string | undefined): void {
+    if (problem !== undefined) this.close(problem);
+  }
+
+  #stop(): void {
+    this.#become("closed");
+    this.#sync?.abandon();
+    this.#sync = undefined;
+  }
+}
