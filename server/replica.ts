@@ -20,6 +20,7 @@ import {
   openDirectories,
   takeInitializeMarker,
 } from "./storage/directories.ts";
+import { isHostError } from "./storage/disk-errors.ts";
 import { Epochs } from "./storage/epochs.ts";
 import type { StorageDirectories } from "./storage/files.ts";
 import { type Recovered, type RecoveryReport, recover } from "./storage/recovery.ts";
@@ -463,8 +464,4 @@ export class StoredReplica
     this.#hasFailed = true;
     this.#events.failed(exitCode, message);
   }
-}
-
-function isHostError(error: unknown): error is HostError {
-  return error instanceof Error && "code" in error && typeof error.code === "string";
 }

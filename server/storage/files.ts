@@ -14,12 +14,20 @@ export interface StorageDirectories {
 /** Ends the name of a file that is not complete; nothing reads it, and start-up removes it. */
 export const UNFINISHED = ".tmp";
 
+/** A directory in version-2, for what a leader's tree has replaced: its files are named z.name. */
+export const REPLACED_DIRECTORY = "replaced";
+
 export function logName(zxid: Zxid): string {
   return `log.${zxidHex(zxid)}`;
 }
 
 export function snapshotName(zxid: Zxid): string {
   return `snapshot.${zxidHex(zxid)}`;
+}
+
+/** A snapshot that replaces all history, and whose place is not free yet (installed.ts). */
+export function installedName(zxid: Zxid): string {
+  return `installed.${zxidHex(zxid)}`;
 }
 
 /**
@@ -39,4 +47,8 @@ export function isLogName(name: string): boolean {
 
 export function isSnapshotName(name: string): boolean {
   return name.startsWith("snapshot.");
+}
+
+export function isInstalledName(name: string): boolean {
+  return name.startsWith("installed.");
 }

@@ -8,6 +8,7 @@
  */
 import type { Clock, Disk, HostError } from "../../protocol/host.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
+import { isHostError } from "./disk-errors.ts";
 import {
   fileZxid,
   isLogName,
@@ -15,6 +16,7 @@ import {
   type StorageDirectories,
   UNFINISHED,
 } from "./files.ts";
+import { listReplaced } from "./installed.ts";
 import { NO_SINK } from "./snapshot-loader.ts";
 import { SnapshotParser } from "./snapshot-parser.ts";
 import {
@@ -64,6 +66,8 @@ class Purge {
   readonly #removed: string[] = [];
   /** Still to be removed, in order. */
   #doomed: string[] = [];
+  /** The snapshot on account of which they are. */
+  #reason = "";
 
   constructor(
     clock: Clock,
@@ -103,9 +107,14 @@ class Purge {
     this.#doomed = [
       ...oldSnapshots.map((name) => `${snapshots}/${name}`),
       ...oldLogs.map((name) => `${logs}/${name}`),
+      // What a leader's tree has replaced stays as long as the snapshot of that tree would.
+      ...listReplaced(this.#disk, this.#directories)
+        .filter(({ zxid }) => zxid < from)
+        .map(({ path }) => path),
     ];
+    this.#reason = `${snapshots}/${newest}`;
     if (this.#doomed.length === 0) this.#end(undefined, undefined);
-    else this.#verify(`${snapshots}/${newest}`);
+    else this.#verify(this.#reason);
   }
 
   /** Those before the one that may hold the first record after `from`. */
@@ -159,8 +168,13 @@ class Purge {
       this.#syncDirectories();
       return;
     }
+    if (this.#disk.stat(this.#reason) === undefined) {
+      // Another history takes the place of this one: names may be those of its files.
+      this.#end(undefined, `${this.#reason} is there no more`);
+      return;
+    }
     this.#disk.remove(path, (error) => {
-      if (error !== undefined) {
+      if (error !== undefined && error.code !== "ENOENT") {
         this.#end(error, undefined);
         return;
       }
@@ -191,9 +205,4 @@ class Purge {
     if (error !== undefined) this.#done(error, undefined);
     else this.#done(undefined, { removed: this.#removed, refusal });
   }
-}
-
-/** Errors of the machine carry its code. */
-function isHostError(error: unknown): error is HostError {
-  return error instanceof Error && "code" in error && typeof error.code === "string";
 }

@@ -3,7 +3,8 @@
  * snapshot that is whole, and over it every later record of the logs.
  *
  * The rule behind all details: what was acknowledged is there, or the server does not start.
- * Directories are only changed once it is certain that it does.
+ * Directories are only changed once it is certain that it does; but for a leader's tree that was
+ * taking the place of all that is there when the server stopped (installed.ts).
  */
 import type { Disk } from "../../protocol/host.ts";
 import { JuteError } from "../../protocol/jute.ts";
@@ -15,9 +16,11 @@ import {
   fileZxid,
   isLogName,
   isSnapshotName,
+  REPLACED_DIRECTORY,
   type StorageDirectories,
   UNFINISHED,
 } from "./files.ts";
+import { settleInstalledNow } from "./installed.ts";
 import { LogFile } from "./log-file.ts";
 import type { LogEnding } from "./log-tail.ts";
 import { findOrphans, ttlRefusal } from "./owners.ts";
@@ -112,6 +115,13 @@ class Recovery {
   }
 
   run(): Recovered {
+    const installed = settleInstalledNow(this.#disk, this.#directories);
+    if (installed !== undefined) {
+      this.#warnings.push(
+        `the tree of 0x${zxidHex(installed)} that a leader sent takes its place: what was here ` +
+          `before lies in ${this.#directories.snapshots}/${REPLACED_DIRECTORY}`,
+      );
+    }
     const base = this.#loadNewest();
     const { tree } = base;
     const checks = new ReplayChecks(tree, Math.max(base.zxid, 0), base.digest);

@@ -17,7 +17,7 @@ import type { Zxid } from "../../protocol/zxid.ts";
 import { zxidCounter, zxidEpoch } from "../../protocol/zxid.ts";
 import type { DataTree } from "../tree/data-tree.ts";
 import { ADLER_START, adler32 } from "./adler32.ts";
-import { snapshotName, UNFINISHED } from "./files.ts";
+import { installedName, snapshotName, UNFINISHED } from "./files.ts";
 import { writeSeal, writeSnapshotHeader } from "./snapshot-format.ts";
 import { TreeCopy } from "./tree-copy.ts";
 
@@ -90,8 +90,25 @@ export class SnapshotWriter {
    * that cannot take snapshots has to stop, its log would grow without end (storage WP-10).
    */
   take(done: SnapshotDone): boolean {
+    return this.#start(snapshotName(this.#tree.lastZxid), PAUSE_FACTOR, done);
+  }
+
+  /**
+   * Starts a snapshot that is to replace all history, once `settleInstalled` lets it. Nobody is
+   * served meanwhile: it takes no pauses, and nothing may be applied.
+   */
+  install(done: SnapshotDone): boolean {
+    return this.#start(installedName(this.#tree.lastZxid), 0, done);
+  }
+
+  #start(name: string, pauseFactor: number, done: SnapshotDone): boolean {
     if (this.#running !== undefined) return false;
-    const run = new Run(this.#clock, this.#disk, this.#tree, this.#directory, this.#sliceBytes);
+    const run = new Run(this.#clock, this.#disk, this.#tree, {
+      path: `${this.#directory}/${name}`,
+      directory: this.#directory,
+      sliceBytes: this.#sliceBytes,
+      pauseFactor,
+    });
     this.#running = run;
     run.start((error, report) => {
       this.#running = undefined;
@@ -109,13 +126,19 @@ export class SnapshotWriter {
   }
 }
 
+interface RunOptions {
+  readonly path: string;
+  readonly directory: string;
+  readonly sliceBytes: number;
+  readonly pauseFactor: number;
+}
+
 /** One snapshot. */
 class Run {
   readonly #clock: Clock;
   readonly #disk: Disk;
   readonly #tree: DataTree;
-  readonly #directory: string;
-  readonly #sliceBytes: number;
+  readonly #options: RunOptions;
   readonly #copy: TreeCopy;
   readonly #startedMs: number;
   #done: SnapshotDone | undefined;
@@ -143,12 +166,11 @@ class Run {
   #isCopying = false;
   #isCopied = false;
 
-  constructor(clock: Clock, disk: Disk, tree: DataTree, directory: string, sliceBytes: number) {
+  constructor(clock: Clock, disk: Disk, tree: DataTree, options: RunOptions) {
     this.#clock = clock;
     this.#disk = disk;
     this.#tree = tree;
-    this.#directory = directory;
-    this.#sliceBytes = sliceBytes;
+    this.#options = options;
     this.#copy = new TreeCopy(tree);
     this.#startedMs = clock.nowMs();
   }
@@ -187,7 +209,7 @@ class Run {
     assert(this.#isCopying, "a slice was copied after the last one");
     this.#slices++;
     const startedMs = this.#clock.nowMs();
-    this.#isCopying = this.#copy.slice(this.#filling, this.#sliceBytes, this.#clock);
+    this.#isCopying = this.#copy.slice(this.#filling, this.#options.sliceBytes, this.#clock);
     this.#addToSum();
     this.#sliceMs = this.#clock.nowMs() - startedMs;
     if (!this.#isCopying) this.#finishCopying();
@@ -199,7 +221,7 @@ class Run {
     if (!this.#isCopying || this.#timer !== undefined) return;
     // Both buffers are taken: the disk's answer goes on.
     if (this.#filling.length >= BUFFER_BYTES) return;
-    this.#timer = this.#clock.after(this.#sliceMs * PAUSE_FACTOR, this.#slice);
+    this.#timer = this.#clock.after(this.#sliceMs * this.#options.pauseFactor, this.#slice);
   }
 
   /** All znodes are in: the digest and the zxid that go with them are those of this very turn. */
@@ -281,12 +303,12 @@ class Run {
   readonly #closed = (error: HostError | undefined): void => {
     this.#file = undefined;
     if (error !== undefined) this.#fail(error);
-    else this.#disk.rename(this.#unfinishedPath(), this.#path(), this.#renamed);
+    else this.#disk.rename(this.#unfinishedPath(), this.#options.path, this.#renamed);
   };
 
   readonly #renamed = (error: HostError | undefined): void => {
     if (error !== undefined) this.#fail(error);
-    else this.#disk.syncDirectory(this.#directory, (syncError) => this.#end(syncError));
+    else this.#disk.syncDirectory(this.#options.directory, (syncError) => this.#end(syncError));
   };
 
   #fail(error: HostError): void {
@@ -345,12 +367,8 @@ class Run {
     return this.#file;
   }
 
-  #path(): string {
-    return `${this.#directory}/${snapshotName(this.#copy.zxid)}`;
-  }
-
   #unfinishedPath(): string {
-    return this.#path() + UNFINISHED;
+    return `${this.#options.directory}/${snapshotName(this.#copy.zxid)}${UNFINISHED}`;
   }
 }
 

@@ -253,8 +253,13 @@ export class SimDisk implements Disk {
     const directory = this.#directory(parent);
     const entry = directory.names.get(name);
     if (entry === undefined) throw new SimError("ENOENT", from);
-    assert(parent === target, "a rename stays in its directory");
-    directory.change({ put: newName, entry, remove: name });
+    if (parent === target) {
+      directory.change({ put: newName, entry, remove: name });
+      return;
+    }
+    // Two changes: a power cut may leave the file in both directories, or in none.
+    this.#directory(target).change({ put: newName, entry });
+    directory.change({ remove: name });
   }
 
   #remove(path: string): void {
