@@ -14,6 +14,10 @@ import { assert } from "../protocol/assert.ts";
 import type { Clock, Disk, HostError, Random } from "../protocol/host.ts";
 import { makeZxid, type Zxid, zxidHex } from "../protocol/zxid.ts";
 import { type Applier, Delivery } from "./delivery.ts";
+import { introducePurge, type PurgeOptions } from "./purging.ts";
+import { replay } from "./replay.ts";
+import { Snapshots } from "./snapshots.ts";
+import type { AutoPurge } from "./storage/auto-purge.ts";
 import {
   hasInitializeMarker,
   markCreated,
@@ -23,18 +27,19 @@ import {
 import { isHostError } from "./storage/disk-errors.ts";
 import { Epochs } from "./storage/epochs.ts";
 import type { StorageDirectories } from "./storage/files.ts";
-import { type Recovered, type RecoveryReport, recover } from "./storage/recovery.ts";
+import type { Recovered, RecoveryReport } from "./storage/recovery.ts";
 import { RecoveryError } from "./storage/recovery-error.ts";
-import { type SnapshotReport, SnapshotWriter } from "./storage/snapshot-writer.ts";
+import type { SnapshotReport } from "./storage/snapshot-writer.ts";
+import { TreeIntake } from "./storage/tree-intake.ts";
+import { TreeStreams } from "./storage/tree-stream.ts";
 import { type TruncationOutcome, truncateHistory } from "./storage/truncation.ts";
 import { TxnLog, type TxnLogOptions } from "./storage/txn-log.ts";
 import type { DataTree, TreeOptions } from "./tree/data-tree.ts";
 import { txnPaths } from "./txn-paths.ts";
-import type { Replica, ZabLog } from "./zab/effects.ts";
+import type { Installation, QuorumLink, Replica, TreeStream, ZabLog } from "./zab/effects.ts";
 import { TxnWindow } from "./zab/txn-window.ts";
 
-export interface ReplicaOptions {
-  readonly dataDir: string;
+export interface ReplicaOptions extends PurgeOptions {
   readonly dataLogDir: string;
   readonly dataDirAutocreate: boolean;
   readonly tree: TreeOptions;
@@ -61,9 +66,7 @@ export interface ReplicaEvents {
 const EXIT_STORAGE = 10;
 const EXIT_SYNC = 13;
 
-export class StoredReplica
-  implements Omit<Replica, "install" | "adopt" | "saveTree" | "streamTree" | "readLog">
-{
+export class StoredReplica implements Omit<Replica, "readLog"> {
   readonly window: TxnWindow;
   readonly log: TxnLog;
   readonly directories: StorageDirectories;
@@ -80,18 +83,17 @@ export class StoredReplica
   readonly #epochs: Epochs;
   readonly #delivery: Delivery;
   #tree: DataTree;
-  /** Copies the tree of the moment, and no other. */
-  #snapshots: SnapshotWriter;
+  readonly #snapshots: Snapshots;
+  readonly #purge: AutoPurge;
+  readonly #streams: TreeStreams;
   /** Whether the directory has a snapshot that the log goes on from. */
   #hasSnapshot: boolean;
   /** Whoever made the directory wants it to begin empty. The marker stays until it does not. */
   #isInitialized: boolean;
-  /** Memory holds, or may come to hold, txns that neither log nor snapshot has (S-27). */
+  /** Memory holds txns that neither log nor snapshot has, or another tree (S-27). */
   #isAhead = false;
   /** Up to here the tree may have effects of txns that are still to come (storage F-11). */
   #fuzzyUpTo: Zxid = 0;
-  /** One was given up, or the log is long: the next term takes it. */
-  #isSnapshotOwed = false;
   #isFlushScheduled = false;
   #hasFailed = false;
 
@@ -118,13 +120,19 @@ export class StoredReplica
     const recovered = this.#recover();
     this.report = recovered.report;
     this.#tree = recovered.tree;
-    this.#snapshots = this.#newSnapshots();
+    this.#snapshots = new Snapshots(host, this.directories.snapshots, this.#tree, {
+      taken: (report) => this.#snapshotTaken(report),
+      failed: (error) => this.#failDisk("a snapshot", error),
+    });
+    this.#snapshots.isOwed = this.report.replayed > options.log.snapCount;
     this.#hasSnapshot = recovered.snapshotZxid >= 0;
     this.#epochs = new Epochs(host, this.directories.snapshots, this.lastZxid, (error) =>
       this.#failDisk("an epoch file", error),
     );
-    if (this.isEmpty && !this.#hasSnapshot) markCreated(host.disk, dataDir);
+    if (this.lastZxid === 0 && !this.#hasSnapshot) markCreated(host.disk, dataDir);
     this.log = this.#newLog(host);
+    this.#purge = introducePurge(host, this.directories, options, zabLog);
+    this.#streams = new TreeStreams(host.clock);
     this.#delivery = new Delivery(host.clock, this.window, this.#directly);
     this.#adopted(recovered.fuzzyUpTo);
   }
@@ -152,9 +160,13 @@ export class StoredReplica
 
   /** Before anything else: epoch files that were healed, and the snapshot that a log begins with. */
   open(done: () => void): void {
+    const open = (): void => {
+      this.#purge.start();
+      done();
+    };
     this.#epochs.settle(() => {
-      if (this.#hasSnapshot) done();
-      else this.#takeSnapshot(done);
+      if (this.#hasSnapshot) open();
+      else this.#snapshots.save(open);
     });
   }
 
@@ -168,7 +180,7 @@ export class StoredReplica
       return;
     }
     this.#becomeWhole();
-    if (this.#isSnapshotOwed) this.takeSnapshot();
+    if (this.#snapshots.isOwed) this.takeSnapshot();
   }
 
   saveAcceptedEpoch(epoch: number, done: () => void): void {
@@ -213,7 +225,8 @@ export class StoredReplica
    */
   settle(done: () => void): void {
     this.#quiesce(() => {
-      if (this.#isAhead) {
+      // The log may end behind the window where a leader fell between logging and proposing.
+      if (this.#isAhead || this.log.lastZxid > this.window.lastZxid) {
         if (this.#reloadNow()) done();
         return;
       }
@@ -227,11 +240,50 @@ export class StoredReplica
     });
   }
 
+  // Histories of a leader
+
   truncate(zxid: Zxid, done: (outcome: TruncationOutcome) => void): void {
     this.#quiesce(() => {
-      const outcome = this.#truncateNow(zxid);
-      if (outcome !== undefined) done(outcome);
+      // What is purged is chosen by snapshots that may be about to go.
+      this.#purge.hold(() => {
+        const outcome = this.#truncateNow(zxid);
+        this.#purge.release();
+        if (outcome !== undefined) done(outcome);
+      });
     });
+  }
+
+  install(zxid: Zxid): TreeIntake {
+    return new TreeIntake(zxid, this.#options.tree);
+  }
+
+  adopt(installation: Installation): void {
+    assert(installation instanceof TreeIntake, "a tree that was not taken in here");
+    this.#tree = installation.tree;
+    this.#isAhead = true;
+    this.isDiverged = false;
+    this.window.reset(installation.zxid);
+    this.#snapshots.replace(this.#tree);
+    // Up to where the leader will have sent txns that its copy may hold already (S-7, S-8).
+    this.#adopted(Number.POSITIVE_INFINITY);
+  }
+
+  /** Nothing is applied until it is done: NEWLEADER is being handled. */
+  saveTree(done: () => void): void {
+    this.#delivery.whenDone(() => {
+      this.#becomeWhole();
+      this.log.whenDurable(() => {
+        this.#snapshots.save(() => {
+          this.#isAhead = false;
+          this.log.resetTo(this.lastZxid);
+          done();
+        });
+      });
+    });
+  }
+
+  streamTree(link: QuorumLink, done: () => void): TreeStream {
+    return this.#streams.open(this.#tree, link, done);
   }
 
   reload(done: () => void): void {
@@ -264,33 +316,18 @@ export class StoredReplica
 
   /** Takes a snapshot in the background, unless one is under way: false. */
   takeSnapshot(): boolean {
-    if (this.#isAhead) return false;
-    this.#isSnapshotOwed = false;
-    return this.#snapshots.take((error, report) => this.#snapshotDone(error, report));
+    return !this.#isAhead && this.#snapshots.take();
   }
 
   /** Makes durable what was logged and closes the log. */
   close(done: () => void): void {
+    this.#purge.stop();
     this.#snapshots.abandon(() => this.#epochs.whenIdle(() => this.log.close(done)));
   }
 
-  #takeSnapshot(done: () => void): void {
-    this.#snapshots.take((error, report) => {
-      this.#snapshotDone(error, report);
-      if (error === undefined) done();
-    });
-  }
-
-  #snapshotDone(error: HostError | undefined, report: SnapshotReport | undefined): void {
-    if (error !== undefined) this.#failDisk("a snapshot", error);
-    if (report === undefined) return;
+  #snapshotTaken(report: SnapshotReport): void {
     this.#hasSnapshot = true;
     this.#events.snapshotTaken(report);
-  }
-
-  #newSnapshots(): SnapshotWriter {
-    const host = { clock: this.#clock, disk: this.#disk };
-    return new SnapshotWriter(host, this.#tree, { directory: this.directories.snapshots });
   }
 
   // The log
@@ -330,6 +367,8 @@ export class StoredReplica
   readonly #directly: Applier = {
     committed: (window) => {
       while (!this.isDiverged && window.next()) {
+        // Behind a TRUNC txns come that only the snapshot of `saveTree` makes durable.
+        if (window.zxid > this.log.lastZxid) this.#isAhead = true;
         const mode = window.zxid <= this.#fuzzyUpTo ? "replay" : "live";
         this.#tree.apply(window.bytes, window.start, window.end, mode);
         if (window.zxid >= this.#fuzzyUpTo) this.#becomeWhole();
@@ -356,40 +395,11 @@ export class StoredReplica
 
   // The disk
 
-  /** Fills the window too, with the newest of what is replayed (S-3). */
   #recover(): Recovered {
-    const { window } = this;
-    let isFirst = true;
-    const recovered = recover(this.#disk, this.directories, {
-      tree: this.#options.tree,
-      trustEmpty: this.#options.trustEmpty,
-      // What is empty does not vote; whether it may be is for the ensemble to know.
-      mayBeEmpty: true,
-      replayed: (bytes, start, end, zxid, before) => {
-        if (isFirst) window.reset(before);
-        isFirst = false;
-        window.append(bytes, start, end, zxid);
-        window.commitTo(zxid);
-        window.appliedTo(zxid);
-      },
-    });
-    for (const warning of recovered.report.warnings) this.#zabLog.warn({}, warning);
-    const { lastZxid, report } = recovered;
-    if (report.replayed === 0) window.reset(lastZxid);
-    this.#zabLog.info(
-      { zxid: zxidHex(lastZxid), znodes: report.znodes, replayed: report.replayed },
-      "recovered what is on disk",
-    );
-    if (report.replayed > this.#options.log.snapCount) this.#isSnapshotOwed = true;
-    const [mismatch] = report.digestMismatches;
-    if (mismatch !== undefined && this.#options.comparesDigests) {
-      this.isDiverged = true;
-      this.#zabLog.error(
-        { zxid: zxidHex(mismatch) },
-        "after this txn the tree that is recovered is not what the txn says: this server takes " +
-          "its leader's tree before it serves",
-      );
-    }
+    const { tree, trustEmpty, comparesDigests } = this.#options;
+    const options = { tree, trustEmpty };
+    const recovered = replay(this.#disk, this.directories, options, this.window, this.#zabLog);
+    if (comparesDigests && recovered.report.digestMismatches.length > 0) this.isDiverged = true;
     return recovered;
   }
 
@@ -418,8 +428,6 @@ export class StoredReplica
       );
       return undefined;
     }
-    // What comes until NEWLEADER is applied without being logged.
-    this.#isAhead = true;
     return outcome;
   }
 
@@ -430,7 +438,7 @@ export class StoredReplica
       const recovered = this.#recover();
       this.report = recovered.report;
       this.#tree = recovered.tree;
-      this.#snapshots = this.#newSnapshots();
+      this.#snapshots.replace(this.#tree);
       this.log.resetTo(recovered.lastZxid);
       this.#adopted(recovered.fuzzyUpTo);
       return true;
@@ -444,8 +452,6 @@ export class StoredReplica
   /** Calls back when nothing of ours is on its way to the disk; a snapshot is given up. */
   #quiesce(done: () => void): void {
     assert(this.#delivery.applier === this.#directly, "the history changes under a term");
-    // Its copy would go on with txns that are not settled, under a name that does not say so.
-    if (this.#snapshots.isRunning) this.#isSnapshotOwed = true;
     this.#snapshots.abandon(() => {
       this.#epochs.whenIdle(() => this.log.whenDurable(done));
     });

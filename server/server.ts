@@ -24,16 +24,12 @@ import type { Requester } from "./pipeline/requester.ts";
 import { SequenceWarning } from "./pipeline/sequence-warning.ts";
 import { PipelineStats } from "./pipeline/stats.ts";
 import { WaitingFrames } from "./pipeline/waiting.ts";
+import { introducePurge } from "./purging.ts";
 import { ServerView } from "./server-view.ts";
 import { ExpiryQueue } from "./session/expiry.ts";
 import { Sessions } from "./session/sessions.ts";
-import { AutoPurge } from "./storage/auto-purge.ts";
-import {
-  markCreated,
-  openDirectories,
-  takeInitializeMarker,
-  wasCreatedHere,
-} from "./storage/directories.ts";
+import type { AutoPurge } from "./storage/auto-purge.ts";
+import { markCreated, openDirectories, takeInitializeMarker } from "./storage/directories.ts";
 import { DirectorySizes } from "./storage/directory-sizes.ts";
 import type { StorageDirectories } from "./storage/files.ts";
 import { type Recovered, recover } from "./storage/recovery.ts";
@@ -68,9 +64,6 @@ const STANDALONE_ID = 1;
 
 /** Deadlines of connections that have nothing to do with sessions are this coarse. */
 const CONNECTION_TICK_MS = 1000;
-
-/** How often a data directory of our own making is purged, where nothing else is said. */
-const PURGE_INTERVAL_MS = 86_400_000;
 
 type State = "starting" | "serving" | "stopping" | "stopped" | "failed";
 
@@ -272,7 +265,7 @@ export class Server {
       directorySizes: new DirectorySizes(this.#host.disk, clock, directories),
       serverId: 0,
     });
-    const purge = this.#introducePurge(directories);
+    const purge = introducePurge(this.#host, directories, config, this.#log);
     return {
       tree,
       sessions,
@@ -286,21 +279,6 @@ export class Server {
       snapshotTime,
       view,
     };
-  }
-
-  /** Automatic only where the history is ours: an adopted directory may have its own keeper. */
-  #introducePurge(directories: StorageDirectories): AutoPurge {
-    const { dataDir, purgeIntervalMs, purgeRetainCount } = this.#config;
-    const isOurs = wasCreatedHere(this.#host.disk, dataDir);
-    const intervalMs = purgeIntervalMs ?? (isOurs ? PURGE_INTERVAL_MS : 0);
-    const options = { intervalMs, retainCount: purgeRetainCount };
-    return new AutoPurge(this.#host, directories, options, (error, report) => {
-      if (error !== undefined || report?.refusal !== undefined) {
-        this.#log.warn({}, `nothing was purged: ${error?.message ?? report?.refusal}`);
-      } else if (report !== undefined && report.removed.length > 0) {
-        this.#log.info({ removed: report.removed }, "purged what newer files have replaced");
-      }
-    });
   }
 
   /** Without a snapshot a log would be of unknown beginning: it comes before the first txn. */

@@ -1,4 +1,4 @@
-/** Runs the purge at the start and then again and again (storage ST-35). */
+/** Runs the purge at the start and then again and again (storage ST-35), unless it is held. */
 import type { Clock, Disk, HostError, Timer } from "../../protocol/host.ts";
 import type { StorageDirectories } from "./files.ts";
 import { type PurgeReport, purge } from "./purge.ts";
@@ -19,6 +19,9 @@ export class AutoPurge {
   readonly #done: (error: HostError | undefined, report: PurgeReport | undefined) => void;
   #timer: Timer | undefined;
   #running = false;
+  /** Whoever changes the history itself: nothing is purged meanwhile. */
+  #isHeld = false;
+  #holder: (() => void) | undefined;
 
   constructor(
     host: { readonly clock: Clock; readonly disk: Disk },
@@ -41,14 +44,28 @@ export class AutoPurge {
     this.#timer = undefined;
   }
 
+  /** Calls back when no purge is under way; none begins until `release`. */
+  hold(done: () => void): void {
+    this.#isHeld = true;
+    if (this.#running) this.#holder = done;
+    else done();
+  }
+
+  release(): void {
+    this.#isHeld = false;
+  }
+
   #run(): void {
     const waitMs = Math.min(this.#options.intervalMs, WAIT_MAX_MS);
     this.#timer = this.#host.clock.after(waitMs, () => this.#run());
-    if (this.#running) return;
+    if (this.#running || this.#isHeld) return;
     this.#running = true;
     purge(this.#host, this.#directories, this.#options.retainCount, (error, report) => {
       this.#running = false;
       this.#done(error, report);
+      const holder = this.#holder;
+      this.#holder = undefined;
+      holder?.();
     });
   }
 }

@@ -1,6 +1,7 @@
 /** A directory on a simulated disk, made file by file from one history. */
-import { Writer } from "../../../protocol/jute.ts";
+import { Reader, Writer } from "../../../protocol/jute.ts";
 import { LOG_FILE_HEADER, writeFileHeader } from "../../../protocol/persistence.ts";
+import { readTxn } from "../../../protocol/txn.ts";
 import { fromWords, makeZxid } from "../../../protocol/zxid.ts";
 import { adler32 } from "../../../server/storage/adler32.ts";
 import { logName } from "../../../server/storage/files.ts";
@@ -20,8 +21,8 @@ export class MadeDirectory {
   readonly host: SimHost;
   readonly disk: TracedDisk;
   /** All txns, in order. */
-  readonly txns: Buffer[] = [];
-  readonly #history = new History("all");
+  txns: Buffer[] = [];
+  #history = new History("all");
   readonly #draw: SimRandom;
 
   constructor(seed = 1) {
@@ -34,6 +35,14 @@ export class MadeDirectory {
   grow(epoch: number, count: number): void {
     this.#history.zxid = Math.max(this.#history.zxid, makeZxid(epoch, 0));
     for (let i = 0; i < count; i++) this.txns.push(this.#history.next(randomStep(this.#draw)));
+  }
+
+  /** Those behind `zxid` never were: other txns follow. */
+  forgetAfter(zxid: number): void {
+    this.txns = this.upTo(zxid);
+    this.#history = new History("all");
+    for (const txn of this.txns) this.#history.model.apply(readTxn(new Reader().reset(txn)));
+    this.#history.zxid = zxid;
   }
 
   /** The tree after the txns up to `zxid`. */
