@@ -310,8 +310,10 @@ export class LearnerSync {
     replica.logTo(this.#settled);
     replica.whenLogged(() => {
       this.#kept = this.#settled;
-      replica.window.commitTo(this.#settled);
-      replica.deliver();
+      if (this.#settled > this.#base) {
+        replica.window.commitTo(this.#settled);
+        replica.deliver();
+      }
       this.#whenDelivered(() => {
         this.#saveEpoch();
       });
