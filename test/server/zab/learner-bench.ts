@@ -102,7 +102,8 @@ class FakeReplica implements Replica {
   complete(work: string, outcome: string): void {
     const i = this.#waiting.findIndex((each) => each.work === work);
     const [found] = i < 0 ? [] : this.#waiting.splice(i, 1);
-    if (found === undefined) throw new Error(`nothing waits for ${work}, only ${this.waiting}`);
+    if (found === undefined)
+      throw new Error(`nothing waits for ${work}, only ${this.waiting.join(" ")}`);
     found.done(outcome);
   }
 
