@@ -24,6 +24,7 @@ import {
   zxidCounter,
   zxidHex,
 } from "../../protocol/zxid.ts";
+import { type AdmissionOptions, refusalOf } from "./admission.ts";
 import type {
   LeaderEffects,
   LeaderOffice,
@@ -33,11 +34,12 @@ import type {
   Replica,
   ZabLog,
 } from "./effects.ts";
+import { Handover } from "./handover.ts";
 import { LearnerHandler, type Term } from "./learner-handler.ts";
 import type { QuorumVerifier } from "./quorum-verifier.ts";
 import { Rivals } from "./rivals.ts";
 import { planSync, type SyncPlan } from "./sync-plan.ts";
-import { SyncRounds } from "./sync-rounds.ts";
+import { type Syncer, SyncRounds } from "./sync-rounds.ts";
 import { VoterProgress } from "./voter-progress.ts";
 
 /** Links of learners at once, whoever they are. */
@@ -46,12 +48,8 @@ const LEARNERS_MAX = 1024;
 const RETAINED_BYTES_MAX: number = 256 * 1024 * 1024;
 /** Beyond this counter the epoch ends at the next half tick: a million txns before it has to (P-6). */
 const ROLLOVER_COUNTER = 0xfff0_0000;
-/** Half ticks that a leader which hands over waits for what is outstanding. */
-const HANDOVER_LIMIT = 2;
 
-export interface LeaderOptions {
-  readonly sid: number;
-  readonly verifier: QuorumVerifier;
+export interface LeaderOptions extends AdmissionOptions {
   /** What NEWLEADER carries. */
   readonly configText: string;
   readonly initLimitTicks: number;
@@ -61,8 +59,6 @@ export interface LeaderOptions {
   /** Observers beyond these have to come again (S-10). */
   readonly maxConcurrentSnapSyncs: number;
   readonly maxConcurrentDiffSyncs: number;
-  /** Observers that the configuration does not name are let in. */
-  readonly allowUnlistedObservers: boolean;
 }
 
 export type LeaderPhase =
@@ -73,16 +69,6 @@ export type LeaderPhase =
   | "synchronizing"
   | "broadcasting"
   | "closed";
-
-/** Who waits for a sync: a learner, or a client of this server. */
-type Syncer = LearnerHandler | (() => void);
-
-interface Handover {
-  /** In half ticks. */
-  readonly endsAt: number;
-  /** Learners that HANDOVER has not been written to; undefined: it is not decided yet. */
-  dismissing: Set<LearnerHandler> | undefined;
-}
 
 export class Leader implements Term {
   readonly replica: Replica;
@@ -110,10 +96,9 @@ export class Leader implements Term {
   readonly #connecting = new Set<number>();
   readonly #electing = new Set<number>();
   readonly #adopted = new Set<number>();
-  /** What each voter has durable; what each has answered. */
+  /** What each voter has durable. */
   readonly #logged: VoterProgress;
-  readonly #answered: VoterProgress;
-  readonly #rounds = new SyncRounds<Syncer>();
+  readonly #rounds: SyncRounds;
   #halfTicks = 0;
   #phaseEndsAt: number;
   /** Sids for observers that have none: -1, -2, ... */
@@ -135,8 +120,7 @@ export class Leader implements Term {
     this.#ownEpoch = this.replica.currentEpoch;
     this.#ownZxid = this.replica.lastZxid;
     this.#logged = new VoterProgress(verifier);
-    this.#answered = new VoterProgress(verifier);
-    this.#answered.reach(sid, Number.POSITIVE_INFINITY);
+    this.#rounds = new SyncRounds(sid, verifier, this.replica);
     this.#phaseEndsAt = this.initLimit;
     this.epoch = this.replica.acceptedEpoch + 1;
     assert(this.epoch <= EPOCH_MAX, "no epoch is left");
@@ -197,23 +181,23 @@ export class Leader implements Term {
   }
 
   /**
-   * Goes in good order, once the pipeline takes no more writes: settles what is outstanding, then
-   * names the follower that leads next to those who understand it, if they are a quorum by
-   * themselves; if not, just resigns (operations 9.4).
+   * Goes in good order, once the pipeline takes no more writes (handover.ts).
    */
   handOver(): void {
     if (this.phase !== "broadcasting") {
       this.resign("it is to stop");
       return;
     }
-    this.#handover ??= { endsAt: this.#halfTicks + HANDOVER_LIMIT, dismissing: undefined };
-    this.#dismiss();
+    this.#handover ??= new Handover(this.#verifier, this.replica, this.log, () =>
+      this.resign("it is to stop, and all is settled"),
+    );
+    this.dismissed();
   }
 
   // Discovery
 
   introduced(learner: LearnerHandler): string | undefined {
-    const refusal = this.#refusal(learner);
+    const refusal = refusalOf(learner, this.#options);
     if (refusal !== undefined) return refusal;
     if (learner.sid < 0) learner.sid = --this.#lastGivenSid;
     const holder = this.#learners.get(learner.sid);
@@ -222,27 +206,6 @@ export class Leader implements Term {
       holder?.close("the same server has connected again");
       this.#admit(learner);
     }
-    return undefined;
-  }
-
-  /** D-1, D-2: why it is not let in. */
-  #refusal(learner: LearnerHandler): string | undefined {
-    const { sid, isObserver } = learner;
-    const { verifier, allowUnlistedObservers } = this.#options;
-    if (sid === this.#options.sid) {
-      return `it says that it is server ${sid}, which is this one: two myid files are the same`;
-    }
-    const isMember = verifier.isVoter(sid) || verifier.observers.includes(sid);
-    if (!isMember && !(isObserver && allowUnlistedObservers)) {
-      return (
-        `server ${sid} is not in the configuration of this ensemble: it needs a line ` +
-        `server.${sid} in every zoo.cfg, or its myid is wrong`
-      );
-    }
-    if (learner.configVersion > verifier.version) {
-      return `its configuration is ahead: version ${zxidHex(learner.configVersion)}`;
-    }
-    if (learner.acceptedEpoch >= EPOCH_MAX) return "no epoch is left behind its accepted epoch";
     return undefined;
   }
 
@@ -411,8 +374,8 @@ export class Leader implements Term {
     window.commitTo(zxid);
     for (const learner of this.#learners.values()) learner.mark();
     this.replica.deliver();
-    this.#answerSyncs();
-    this.#dismiss();
+    this.#rounds.advance();
+    this.dismissed();
   }
 
   advanced(before: Zxid): void {
@@ -434,10 +397,8 @@ export class Leader implements Term {
 
   #sync(who: Syncer): void {
     if (this.phase === "closed") return;
-    if (this.#rounds.add(this.replica.window.lastZxid, who)) {
-      for (const learner of this.#learners.values()) learner.ask();
-    }
-    this.#answerSyncs();
+    if (this.#rounds.add(who)) for (const learner of this.#learners.values()) learner.ask();
+    this.#rounds.advance();
   }
 
   asked(): void {
@@ -445,21 +406,7 @@ export class Leader implements Term {
   }
 
   answered(learner: LearnerHandler): void {
-    if (!this.#counts(learner)) return;
-    this.#answered.reach(learner.sid, learner.answeredRound);
-    this.#answerSyncs();
-  }
-
-  #answerSyncs(): void {
-    if (this.#rounds.count === 0) return;
-    const round = this.#answered.reached;
-    const { committedZxid } = this.replica.window;
-    for (;;) {
-      const who = this.#rounds.take(round, committedZxid);
-      if (who === undefined) return;
-      if (typeof who === "function") this.replica.whenDelivered(who);
-      else who.answerSync();
-    }
+    if (this.#counts(learner)) this.#rounds.answered(learner.sid, learner.pings.answeredRound);
   }
 
   // Liveness
@@ -467,7 +414,7 @@ export class Leader implements Term {
   /** Every half tick of an established term. */
   #watch(): void {
     const { window } = this.replica;
-    if (this.#handover !== undefined && this.#halfTicks > this.#handover.endsAt) {
+    if (this.#handover?.tick() === true) {
       this.resign("it is to stop, and could not hand over in time");
     } else if (zxidCounter(window.lastZxid) >= ROLLOVER_COUNTER) {
       this.resign("the counter of this epoch is nearly used up: another epoch has to begin");
@@ -503,47 +450,16 @@ export class Leader implements Term {
     if (this.#learners.get(sid) === learner) {
       this.#learners.delete(sid);
       this.#logged.forget(sid);
-      this.#answered.forget(sid);
+      this.#rounds.forget(sid);
       this.service?.left(sid);
       this.#retain();
-      this.dismissed(learner);
+      this.dismissed();
     }
     this.#rivals.left(learner);
   }
 
-  // Handing over
-
-  /** When all is settled: names the successor. */
-  #dismiss(): void {
-    const handover = this.#handover;
-    const { lastZxid, committedZxid } = this.replica.window;
-    if (handover === undefined || handover.dismissing !== undefined) return;
-    if (committedZxid < lastZxid) return;
-    const ours = [...this.#learners.values()].filter(
-      (learner) => learner.isOurs && learner.state === "serving",
-    );
-    const voters = new Set(ours.filter((learner) => this.#counts(learner)).map(({ sid }) => sid));
-    const successor = ours.find(
-      (learner) => voters.has(learner.sid) && learner.ackedZxid === lastZxid,
-    );
-    const isEnough = this.#verifier.containsQuorum((sid) => voters.has(sid));
-    handover.dismissing = new Set(isEnough && successor !== undefined ? ours : []);
-    if (successor !== undefined && isEnough) {
-      this.log.info({ successor: successor.sid }, "hands over");
-      for (const learner of ours) learner.dismiss(successor.sid);
-    }
-    this.#whenDismissed(handover);
-  }
-
-  dismissed(learner: LearnerHandler): void {
-    const handover = this.#handover;
-    if (handover?.dismissing === undefined) return;
-    if (handover.dismissing.delete(learner)) this.#whenDismissed(handover);
-  }
-
-  #whenDismissed(handover: Handover): void {
-    if (handover.dismissing?.size !== 0) return;
-    this.replica.whenDelivered(() => this.resign("it is to stop, and all is settled"));
+  dismissed(): void {
+    this.#handover?.advance(this.#learners.values());
   }
 
   // Quorums

@@ -16,32 +16,25 @@
  * means to mark the link, nothing else: a slow learner has no queue, it lags.
  */
 import type { Writer } from "../../protocol/jute.ts";
-import { Writer as ByteWriter } from "../../protocol/jute.ts";
-import { OpCode } from "../../protocol/opcodes.ts";
 import {
   type Packet,
   PacketType,
   PROTOCOL_VERSION,
-  REQUEST_HEAD_BYTES,
-  REVALIDATE_BYTES,
   readAckEpoch,
-  readIds,
   readLearnerInfo,
-  TOUCH_BYTES,
   writeBarePacket,
   writeDesignation,
   writeLeaderInfo,
   writeNewLeader,
-  writePing,
   writeRevalidated,
 } from "../../protocol/quorum.ts";
 import { makeZxid, type Zxid, zxidCounter, zxidEpoch } from "../../protocol/zxid.ts";
+import { DeferredReplies } from "./deferred-replies.ts";
 import type { LeaderService, QuorumLink, QuorumLinkHandlers, Replica, ZabLog } from "./effects.ts";
+import { isSync, passRequest, passRevalidate, passTouched } from "./forwarded-packets.ts";
+import { Pings } from "./pings.ts";
 import type { SyncPlan } from "./sync-plan.ts";
 import { SyncStream } from "./sync-stream.ts";
-
-/** Answers that wait to be sent to one learner: a hundred thousand or so. */
-const REPLY_BYTES_MAX: number = 4 * 1024 * 1024;
 
 export type LearnerState =
   | "greeting"
@@ -85,7 +78,7 @@ export interface Term {
   /** The log on disk could not be sent to the end. */
   rangeFailed(reason: string): void;
   /** HANDOVER was written. */
-  dismissed(learner: LearnerHandler): void;
+  dismissed(): void;
   /** The last of it. */
   left(learner: LearnerHandler): void;
 }
@@ -106,11 +99,9 @@ export class LearnerHandler implements QuorumLinkHandlers {
   sentZxid: Zxid = 0;
   /** It has everything up to here on its disk. */
   ackedZxid: Zxid = 0;
-  /** Invariant: pingsAnswered <= pingsSent. */
-  pingsSent = 0;
-  pingsAnswered = 0;
-  /** The round that it has answered. */
-  answeredRound = 0;
+  readonly pings: Pings = new Pings();
+  /** HANDOVER is to be written to it. */
+  isBeingDismissed = false;
 
   readonly #term: Term;
   readonly #link: QuorumLink;
@@ -122,14 +113,7 @@ export class LearnerHandler implements QuorumLinkHandlers {
   /** The proposal whose ACK is waited for, and since how many half ticks; 0: none. */
   #awaitedZxid: Zxid = 0;
   #awaited = 0;
-  #isPingDue = false;
-  /** Of the pings one at a time stands for a round: its number and the round; 0: none does. */
-  #probe = 0;
-  #probeRound = 0;
-  /** Answers due once everything settled up to `#repliesAfter` was sent. */
-  #replies: Writer | undefined;
-  #repliesAfter: Zxid = 0;
-  #isDismissed = false;
+  readonly #replies = new DeferredReplies();
 
   constructor(term: Term, link: QuorumLink) {
     this.#term = term;
@@ -189,13 +173,13 @@ export class LearnerHandler implements QuorumLinkHandlers {
 
   ping(): void {
     if (this.state !== "serving") return;
-    this.#isPingDue = true;
+    this.pings.isDue = true;
     this.#link.mark();
   }
 
   /** A round of pings begins: one is due unless another is on its way for an earlier round. */
   ask(): void {
-    if (this.#probe === 0) this.ping();
+    if (!this.pings.isAsking) this.ping();
   }
 
   /** The oldest sync that it has forwarded is due. */
@@ -208,7 +192,7 @@ export class LearnerHandler implements QuorumLinkHandlers {
   dismiss(successor: number): void {
     const replies = this.#beginReply();
     if (replies === undefined) return;
-    this.#isDismissed = true;
+    this.isBeingDismissed = true;
     writeDesignation(replies, PacketType.HANDOVER, -1, successor);
   }
 
@@ -401,38 +385,33 @@ export class LearnerHandler implements QuorumLinkHandlers {
       this.#become("serving");
     }
     if (this.state !== "serving") return;
-    const replies = this.#replies;
-    const sent = this.isObserver ? this.sentZxid : this.#settledZxid;
-    if (replies !== undefined && replies.length > 0 && sent >= this.#repliesAfter) {
-      out.raw(replies.written());
-      replies.clear();
-      if (this.#isDismissed) term.dismissed(this);
+    if (this.#replies.write(this.isObserver ? this.sentZxid : this.#settledZxid, out)) {
+      if (this.isBeingDismissed) {
+        this.isBeingDismissed = false;
+        term.dismissed();
+      }
     }
-    if (!this.#isPingDue) return;
-    this.#isPingDue = false;
-    this.pingsSent++;
-    writePing(out, term.replica.window.lastZxid);
-    if (this.#probe !== 0 || term.round <= this.answeredRound) return;
-    this.#probe = this.pingsSent;
-    this.#probeRound = term.round;
-    term.asked();
+    if (!this.pings.isDue) return;
+    if (this.pings.write(out, term.replica.window.lastZxid, term.round)) term.asked();
   }
 
   #serve(packet: Packet): string | undefined {
+    const { log, service } = this.#term;
     switch (packet.type) {
       case PacketType.ACK:
         return this.#acknowledge(packet.zxid);
       case PacketType.PING:
-        return this.#answer(packet);
+        return this.#answer(packet, service);
       case PacketType.REQUEST:
-        return this.#request(packet);
+        if (service === undefined) return "a REQUEST before UPTODATE";
+        if (!isSync(packet)) return passRequest(packet, this.sid, service);
+        this.#term.syncRequested(this);
+        return undefined;
       case PacketType.REVALIDATE:
-        return this.#revalidate(packet);
+        if (service === undefined) return "a REVALIDATE before UPTODATE";
+        return passRevalidate(packet, this.sid, service, this.#revalidated);
       default:
-        this.#term.log.warn(
-          { sid: this.sid, type: packet.type },
-          "a packet of a learner is of a type that a leader does not know",
-        );
+        log.warn({ sid: this.sid, type: packet.type }, "a learner sent a packet of no known type");
         return undefined;
     }
   }
@@ -451,70 +430,31 @@ export class LearnerHandler implements QuorumLinkHandlers {
     return undefined;
   }
 
-  #answer(packet: Packet): string | undefined {
-    const { bytes, dataStart, dataLength } = packet;
-    if (this.pingsAnswered === this.pingsSent) return "an answer to no ping";
-    if (dataLength > 0 && dataLength % TOUCH_BYTES !== 0) return "a touch table that ends early";
-    this.pingsAnswered++;
-    const { service } = this.#term;
-    for (let at = dataStart; at < dataStart + dataLength; at += TOUCH_BYTES) {
-      service?.touch(bytes.readInt32BE(at), bytes.readInt32BE(at + 4), bytes.readInt32BE(at + 8));
-    }
-    service?.reported(this.sid);
-    if (this.pingsAnswered !== this.#probe) return undefined;
-    this.#probe = 0;
-    this.answeredRound = this.#probeRound;
-    if (this.#term.round > this.answeredRound) this.ping();
+  #answer(packet: Packet, service: LeaderService | undefined): string | undefined {
+    const { pings } = this;
+    if (service === undefined || pings.answered === pings.sent) return "an answer to no ping";
+    const problem = passTouched(packet, this.sid, service);
+    if (problem !== undefined) return problem;
+    if (!pings.answer()) return undefined;
+    if (this.#term.round > pings.answeredRound) this.ping();
     this.#term.answered(this);
     return undefined;
   }
 
-  #request(packet: Packet): string | undefined {
-    const { bytes, dataStart, dataLength } = packet;
-    if (dataLength < REQUEST_HEAD_BYTES) return "a REQUEST without its head";
-    const type = bytes.readInt32BE(dataStart + 12);
-    if (type === OpCode.sync) {
-      this.#term.syncRequested(this);
-      return undefined;
-    }
-    this.#term.service?.request({
-      sid: this.sid,
-      sessionHigh: bytes.readInt32BE(dataStart),
-      sessionLow: bytes.readInt32BE(dataStart + 4),
-      cxid: bytes.readInt32BE(dataStart + 8),
-      type,
-      bytes,
-      start: dataStart + REQUEST_HEAD_BYTES,
-      end: dataStart + dataLength,
-      ids: readIds(packet),
-    });
-    return undefined;
-  }
-
-  #revalidate(packet: Packet): string | undefined {
-    const { bytes, dataStart: at, dataLength } = packet;
-    if (dataLength < REVALIDATE_BYTES) return "a REVALIDATE that ends early";
-    const { service } = this.#term;
-    if (service === undefined) return undefined;
-    const high = bytes.readInt32BE(at);
-    const low = bytes.readInt32BE(at + 4);
-    const isValid = service.revalidate(this.sid, high, low, bytes.readInt32BE(at + 8));
+  readonly #revalidated = (high: number, low: number, isValid: boolean): void => {
     const replies = this.#beginReply();
     if (replies !== undefined) writeRevalidated(replies, high, low, isValid);
-    return undefined;
-  }
+  };
 
   /** Where an answer is written that must not overtake what is settled now (B-18). */
   #beginReply(): Writer | undefined {
     if (this.state === "closed") return undefined;
-    this.#replies ??= new ByteWriter(256);
-    if (this.#replies.length > REPLY_BYTES_MAX) {
+    if (this.#replies.isFull) {
       this.close("more answers wait for it than are kept for a learner");
       return undefined;
     }
-    this.#repliesAfter = this.#term.replica.window.committedZxid;
     this.#link.mark();
-    return this.#replies;
+    return this.#replies.begin(this.#term.replica.window.committedZxid);
   }
 
   // States
@@ -536,6 +476,7 @@ export class LearnerHandler implements QuorumLinkHandlers {
 
   #stop(): void {
     this.#become("closed");
+    this.isBeingDismissed = false;
     this.#sync?.abandon();
     this.#sync = undefined;
   }

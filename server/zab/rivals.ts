@@ -32,7 +32,7 @@ export class Rivals {
     for (const { newcomer: earlier } of this.#rivalries.values()) {
       if (earlier.sid === newcomer.sid) earlier.close("the same server has connected again");
     }
-    const pings = holder.pingsSent;
+    const pings = holder.pings.sent;
     this.#rivalries.set(newcomer, { newcomer, holder, pings, patience: PATIENCE });
   }
 
@@ -40,7 +40,7 @@ export class Rivals {
   tick(): void {
     for (const rivalry of this.#rivalries.values()) {
       const { newcomer, holder, pings } = rivalry;
-      if (holder.pingsAnswered > pings) {
+      if (holder.pings.answered > pings) {
         this.#rivalries.delete(newcomer);
         newcomer.close(
           `server ${newcomer.sid} is connected already, from ${holder.remoteAddress}: two servers ` +

@@ -11,35 +11,50 @@
  */
 import { assert } from "../../protocol/assert.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
+import type { Replica } from "./effects.ts";
+import type { QuorumVerifier } from "./quorum-verifier.ts";
+import { VoterProgress } from "./voter-progress.ts";
 
 /** Of all clients together. Each waits with a request that is counted where it came in. */
 const WAITING_MAX = 1_000_000;
 
-interface Waiting<T> {
+/** Who is told: a learner's link, or a client of this server. */
+export type Syncer = { answerSync(): void } | (() => void);
+
+interface Waiting {
   readonly round: number;
   readonly zxid: Zxid;
-  readonly who: T;
+  readonly who: Syncer;
 }
 
-export class SyncRounds<T> {
+export class SyncRounds {
   /** The newest one. */
   round = 0;
+  readonly #replica: Replica;
+  readonly #answered: VoterProgress;
   #isOpen = false;
-  /** In order of arrival. Invariant: neither `round` nor `zxid` decreases. */
-  #waiting: Waiting<T>[] = [];
+  /** In order of arrival, those that were answered before `#head`. Invariant: neither `round` nor `zxid` decreases. */
+  #waiting: Waiting[] = [];
   #head = 0;
+
+  /** @param sid This server: it needs no ping. */
+  constructor(sid: number, verifier: QuorumVerifier, replica: Replica) {
+    this.#replica = replica;
+    this.#answered = new VoterProgress(verifier);
+    this.#answered.reach(sid, Number.POSITIVE_INFINITY);
+  }
 
   get count(): number {
     return this.#waiting.length - this.#head;
   }
 
   /** True: a new round begins, everybody has to be pinged. */
-  add(zxid: Zxid, who: T): boolean {
+  add(who: Syncer): boolean {
     assert(this.count < WAITING_MAX, "more syncs wait than any client could have sent");
     const isNew = !this.#isOpen;
     if (isNew) this.round++;
     this.#isOpen = true;
-    this.#waiting.push({ round: this.round, zxid, who });
+    this.#waiting.push({ round: this.round, zxid: this.#replica.window.lastZxid, who });
     return isNew;
   }
 
@@ -48,16 +63,31 @@ export class SyncRounds<T> {
     this.#isOpen = false;
   }
 
-  /** Takes out the oldest one that is due; undefined: none is. */
-  take(answeredRound: number, committedZxid: Zxid): T | undefined {
-    const first = this.#waiting[this.#head];
-    if (first === undefined) return undefined;
-    if (first.round > answeredRound || first.zxid > committedZxid) return undefined;
-    this.#head++;
-    if (this.#head * 2 > this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#head);
-      this.#head = 0;
+  answered(sid: number, round: number): void {
+    this.#answered.reach(sid, round);
+    this.advance();
+  }
+
+  /** What it answered was on a link that is no more. */
+  forget(sid: number): void {
+    this.#answered.forget(sid);
+  }
+
+  /** Answers those that are due: to be called whenever something was settled. */
+  advance(): void {
+    if (this.count === 0) return;
+    const { reached } = this.#answered;
+    const { committedZxid } = this.#replica.window;
+    for (;;) {
+      const first = this.#waiting[this.#head];
+      if (first === undefined || first.round > reached || first.zxid > committedZxid) break;
+      this.#head++;
+      // Here it is answered once all that is settled has been applied; there it is behind it anyway.
+      if (typeof first.who === "function") this.#replica.whenDelivered(first.who);
+      else first.who.answerSync();
     }
-    return first.who;
+    if (this.#head * 2 < this.#waiting.length) return;
+    this.#waiting = this.#waiting.slice(this.#head);
+    this.#head = 0;
   }
 }

@@ -1,0 +1,32 @@
+/** Who may join a leader at all, and what operators are told of those who may not. */
+import { EPOCH_MAX, zxidHex } from "../../protocol/zxid.ts";
+import type { LearnerHandler } from "./learner-handler.ts";
+import type { QuorumVerifier } from "./quorum-verifier.ts";
+
+export interface AdmissionOptions {
+  readonly sid: number;
+  readonly verifier: QuorumVerifier;
+  /** Observers that the configuration does not name are let in. */
+  readonly allowUnlistedObservers: boolean;
+}
+
+/** Why a learner that has introduced itself is not let in; undefined: it is. */
+export function refusalOf(learner: LearnerHandler, options: AdmissionOptions): string | undefined {
+  const { sid, isObserver, acceptedEpoch, configVersion } = learner;
+  const { verifier, allowUnlistedObservers } = options;
+  if (sid === options.sid) {
+    return `it says that it is server ${sid}, which is this one: two myid files are the same`;
+  }
+  const isMember = verifier.isVoter(sid) || verifier.observers.includes(sid);
+  if (!isMember && !(isObserver && allowUnlistedObservers)) {
+    return (
+      `server ${sid} is not in the configuration of this ensemble: it needs a line ` +
+      `server.${sid} in every zoo.cfg, or its myid is wrong`
+    );
+  }
+  if (configVersion > verifier.version) {
+    return `its configuration is ahead of this leader's: version ${zxidHex(configVersion)}`;
+  }
+  if (acceptedEpoch >= EPOCH_MAX) return "no epoch is left behind its accepted epoch";
+  return undefined;
+}
