@@ -17,10 +17,10 @@ import type { FourLetterWhitelist, ServerConfig } from "./config.ts";
 import { descriptorLimit } from "./descriptors.ts";
 import type { ClientPort } from "./net/client-port.ts";
 import type { Connection } from "./net/connection.ts";
-import type { Pipeline } from "./pipeline/pipeline.ts";
 import type { Requester } from "./pipeline/requester.ts";
 import type { PipelineStats } from "./pipeline/stats.ts";
-import type { Session, Sessions } from "./session/sessions.ts";
+import type { Serving } from "./serving.ts";
+import type { Session } from "./session/sessions.ts";
 import type { DirectorySizes } from "./storage/directory-sizes.ts";
 import type { DataTree } from "./tree/data-tree.ts";
 import type { LoggedDigest } from "./tree/digest-log.ts";
@@ -29,8 +29,6 @@ import { QUORATE_VERSION, VERSION_TEXT } from "./version.ts";
 /** Where it is gathered. */
 export interface ViewSources {
   readonly tree: DataTree;
-  readonly sessions: Sessions<Requester>;
-  readonly pipeline: Pipeline;
   readonly port: ClientPort;
   readonly stats: PipelineStats<Summary>;
   readonly fsyncTime: Summary;
@@ -44,7 +42,6 @@ export interface ViewSources {
 const DESCRIPTORS = "/proc/self/fd";
 
 export class ServerView implements AdminSource {
-  readonly mode: ServerMode = "standalone";
   readonly versionText: string = VERSION_TEXT;
   readonly quorateVersion: string = QUORATE_VERSION;
   /** Client requests, packets from the leader, session life cycle, leader pings: as ZooKeeper begins. */
@@ -57,7 +54,8 @@ export class ServerView implements AdminSource {
   readonly #host: Host;
   readonly #from: ViewSources;
   readonly #config: ServerConfig;
-  #servingSinceMs: number | undefined;
+  #serving: Serving | undefined;
+  #servingSinceMs = 0;
   #clientPort = 0;
   #digestMismatches: number;
 
@@ -72,22 +70,31 @@ export class ServerView implements AdminSource {
     this.maxFileDescriptorCount = descriptorLimit(host.disk);
   }
 
-  startServing(clientPort: number): void {
+  listensOn(clientPort: number): void {
     this.#clientPort = clientPort;
+  }
+
+  /** A term begins. */
+  startServing(serving: Serving): void {
+    this.#serving = serving;
     this.#servingSinceMs = this.#host.clock.nowMs();
   }
 
   stopServing(): void {
-    this.#servingSinceMs = undefined;
+    this.#serving = undefined;
   }
 
   get serving(): boolean {
-    return this.#servingSinceMs !== undefined;
+    return this.#serving !== undefined;
+  }
+
+  get mode(): ServerMode {
+    return this.#serving?.mode ?? "standalone";
   }
 
   get uptimeMs(): number {
-    const nowMs = this.#host.clock.nowMs();
-    return Math.floor(nowMs - (this.#servingSinceMs ?? nowMs));
+    if (this.#serving === undefined) return 0;
+    return Math.floor(this.#host.clock.nowMs() - this.#servingSinceMs);
   }
 
   get lastZxid(): Zxid {
@@ -111,7 +118,7 @@ export class ServerView implements AdminSource {
   }
 
   get sessionCount(): number {
-    return this.#from.sessions.count;
+    return this.#from.tree.sessions.size;
   }
 
   get connectionCount(): number {
@@ -168,7 +175,7 @@ export class ServerView implements AdminSource {
   }
 
   sessionDeadlines(): readonly DeadlineView[] {
-    return this.#deadlines(this.#from.sessions.deadlines(), sessionName);
+    return this.#deadlines(this.#serving?.tracker?.deadlines() ?? [], sessionName);
   }
 
   connectionDeadlines(): readonly DeadlineView[] {
@@ -226,7 +233,7 @@ export class ServerView implements AdminSource {
   }
 
   get outstandingRequests(): number {
-    return this.#from.pipeline.outstanding;
+    return this.#serving?.pipeline.outstanding ?? 0;
   }
 
   get connectionRequestCount(): number {

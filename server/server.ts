@@ -16,18 +16,13 @@ import { connectionLimit } from "./descriptors.ts";
 import type { Logger } from "./log.ts";
 import { ClientPort } from "./net/client-port.ts";
 import { ConnectionThrottle } from "./net/connection-throttle.ts";
-import { Pipeline } from "./pipeline/pipeline.ts";
-import { QuotaOverseer } from "./pipeline/quota-overseer.ts";
-import { Reaper } from "./pipeline/reaper.ts";
-import { RequestThrottle } from "./pipeline/request-throttle.ts";
-import type { Requester } from "./pipeline/requester.ts";
-import { SequenceWarning } from "./pipeline/sequence-warning.ts";
 import { PipelineStats } from "./pipeline/stats.ts";
 import { WaitingFrames } from "./pipeline/waiting.ts";
 import { introducePurge } from "./purging.ts";
 import { ServerView } from "./server-view.ts";
+import { Serving } from "./serving.ts";
 import { ExpiryQueue } from "./session/expiry.ts";
-import { Sessions } from "./session/sessions.ts";
+import { SessionIds } from "./session/session-ids.ts";
 import type { AutoPurge } from "./storage/auto-purge.ts";
 import { markCreated, openDirectories, takeInitializeMarker } from "./storage/directories.ts";
 import { DirectorySizes } from "./storage/directory-sizes.ts";
@@ -126,13 +121,11 @@ export class Server {
     if (this.#state === "failed") return;
     this.#state = "stopping";
     parts.view.stopServing();
-    parts.sessions.stop();
-    parts.reaper.stop();
-    parts.quotas.stop();
+    parts.serving.rest();
     parts.purge.stop();
     parts.port.stopAccepting(() => {
       parts.port.hold();
-      parts.pipeline.whenIdle(() => {
+      parts.serving.pipeline.whenIdle(() => {
         parts.port.close();
         // The replies leave at the end of this turn, and the connections with them.
         this.#host.clock.endOfTurn(() => this.#closeStorage(parts));
@@ -184,13 +177,6 @@ export class Server {
     const { clock, network, random } = this.#host;
     const stats = new PipelineStats(() => new Summary());
     const fsyncTime = new Summary();
-    const sessions = new Sessions<Requester>(clock, config.tickTimeMs, STANDALONE_ID, {
-      mayExpire: () => pipeline.mayExpire(),
-      expired: (session) => {
-        this.#log.info({ session: session.key, timeoutMs: session.timeoutMs }, "session expired");
-        pipeline.expire(session);
-      },
-    });
     const log = new TxnLog(
       this.#host,
       {
@@ -205,20 +191,15 @@ export class Server {
       },
       {
         onDurable: () => fsyncTime.add(log.lastSyncMs),
-        onBatch: (batch) => pipeline.committed(batch),
+        onBatch: (batch) => serving.committed(batch),
         onSnapshotDue: () => this.takeSnapshot(),
         onSlowSync: (ms) => this.#log.warn({ ms: Math.round(ms) }, "fsync of the log was slow"),
         onFailure: (error) => this.#failStorage("the transaction log", error),
       },
     );
-    const warn = this.#log.warn.bind(this.#log);
-    const sequences = new SequenceWarning(clock, warn);
-    const pipeline = new Pipeline(clock, tree, sessions, log, stats, { ...config, sequences });
-    const hasThrottle = config.requestThrottleMax > 0;
     const port = new ClientPort(
       clock,
       network,
-      pipeline,
       {
         host: config.clientPortAddress,
         port: config.clientPort,
@@ -227,36 +208,29 @@ export class Server {
         maxClientConnections: config.maxClientConnections,
         maxConnections: connectionLimit(this.#host.disk, config.maxConnections),
         sessionlessTimeoutMs: config.sessionlessTimeoutMs,
+        heldTimeoutMs: config.sessionlessTimeoutMs,
         auth: config,
       },
       {
+        stats,
         words: new Answering(clock, this.#log, () => view),
         report: (reason, details) => this.#log.info(details, `connection closed: ${reason}`),
       },
       {
         waiting: () => new WaitingFrames(),
         deadlines: new ExpiryQueue(CONNECTION_TICK_MS, clock.nowMs()),
-        requests: hasThrottle ? new RequestThrottle(pipeline, clock, config) : pipeline,
         throttle: new ConnectionThrottle(clock, random, config),
       },
     );
-    const reaper = new Reaper(
-      clock,
-      tree,
-      {
-        checkIntervalMs: config.containerCheckIntervalMs,
-        maxPerMinute: config.containerMaxPerMinute,
-        maxNeverUsedMs: config.containerMaxNeverUsedMs,
-      },
-      (path, czxid) => pipeline.reap(path, czxid),
+    const sessionIds = new SessionIds(clock, STANDALONE_ID);
+    const serving = new Serving(
+      { clock, random, config, log: this.#log, tree, port, stats, sessionIds },
+      { kind: "standalone", txnLog: log },
     );
-    const quotas = new QuotaOverseer(clock, tree.quotas, warn);
     const snapshots = new SnapshotWriter(this.#host, tree, { directory: directories.snapshots });
     const snapshotTime = new Summary();
     const view: ServerView = new ServerView(this.#host, config, {
       tree,
-      sessions,
-      pipeline,
       port,
       stats,
       fsyncTime,
@@ -268,12 +242,9 @@ export class Server {
     const purge = introducePurge(this.#host, directories, config, this.#log);
     return {
       tree,
-      sessions,
       log,
-      pipeline,
+      serving,
       port,
-      reaper,
-      quotas,
       snapshots,
       purge,
       snapshotTime,
@@ -306,12 +277,11 @@ export class Server {
         return;
       }
       this.#state = "serving";
-      parts.view.startServing(port);
-      parts.sessions.start();
-      parts.reaper.start();
+      parts.view.listensOn(port);
+      parts.view.startServing(parts.serving);
+      parts.serving.start();
       parts.purge.start();
-      for (const key of recovered.report.orphans) parts.pipeline.closeOrphan(key);
-      this.#log.info({ port, sessions: parts.sessions.count }, "serving clients");
+      this.#log.info({ port, sessions: parts.tree.sessions.size }, "serving clients");
       this.#events.ready(port);
       if (recovered.report.replayed > this.#config.snapCount) this.takeSnapshot();
     });
@@ -374,9 +344,7 @@ export class Server {
     this.#state = "failed";
     const parts = this.#parts;
     if (parts !== undefined) {
-      parts.sessions.stop();
-      parts.reaper.stop();
-      parts.quotas.stop();
+      parts.serving.rest();
       parts.purge.stop();
       parts.port.stopAccepting(() => parts.port.abort());
     }
@@ -387,12 +355,9 @@ export class Server {
 /** What a server consists of. */
 interface Parts {
   readonly tree: DataTree;
-  readonly sessions: Sessions<Requester>;
   readonly log: TxnLog;
-  readonly pipeline: Pipeline;
+  readonly serving: Serving;
   readonly port: ClientPort;
-  readonly reaper: Reaper;
-  readonly quotas: QuotaOverseer;
   readonly snapshots: SnapshotWriter;
   readonly purge: AutoPurge;
   readonly snapshotTime: Summary;

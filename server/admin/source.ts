@@ -93,8 +93,8 @@ export interface AdminSource {
   readonly maxFileDescriptorCount: number;
 }
 
-/** Standalone until ensembles come; the other roles print in the same place. */
-export type ServerMode = "standalone";
+/** As `srvr` and `mntr` print it. */
+export type ServerMode = "standalone" | "leader" | "follower" | "observer" | "read-only";
 
 export interface DirectoryBytes {
   readonly snapshots: number;

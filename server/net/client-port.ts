@@ -1,15 +1,20 @@
 /**
  * The port that clients connect to: who is let in, how long a silent connection stays, and the
  * end of each turn, when every connection that has something to send writes once.
+ *
+ * It lives as long as the process; who serves changes with every term:
+ *
+ *     suspended ──serve──▶ serving: those who came meanwhile are greeted
+ *         ◀──suspend────── every connection of the term is closed (quorum-protocol T-9, T-10)
  */
 import type { Clock, HostError, Link, Listener, Network, Timer } from "../../protocol/host.ts";
-import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { EndDetails } from "../pipeline/requester.ts";
+import type { Adding, PipelineStats } from "../pipeline/stats.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { ExpiryQueue } from "../session/expiry.ts";
 import type { AuthSettings } from "./auth.ts";
 import { Connection } from "./connection.ts";
-import type { ConnectionContext, RequestTaker, WordDesk } from "./connection-context.ts";
+import type { ClientService, ConnectionContext, WordDesk } from "./connection-context.ts";
 import type { ConnectionThrottle } from "./connection-throttle.ts";
 import { Guesses } from "./guesses.ts";
 import { Offences } from "./offences.ts";
@@ -24,12 +29,15 @@ export interface ClientPortOptions {
   /** In all; 0: no limit. */
   readonly maxConnections: number;
   readonly sessionlessTimeoutMs: number;
+  /** Who asks for a session while nobody serves is closed after this time. */
+  readonly heldTimeoutMs: number;
   readonly auth: AuthSettings;
 }
 
 /** What the port asks of the server around it. */
 export interface ClientPortContext {
   readonly words: WordDesk;
+  readonly stats: PipelineStats<Adding>;
   /** For the log: the server closed a connection, or turned it away. */
   report(reason: string, details: EndDetails): void;
 }
@@ -38,7 +46,6 @@ export interface ClientPortContext {
 export interface ClientPortParts {
   waiting(): WaitingFrames;
   deadlines: ExpiryQueue<Connection>;
-  requests: RequestTaker;
   throttle: ConnectionThrottle;
 }
 
@@ -50,6 +57,10 @@ const PROBE_CONNECTIONS = 8;
 /** What all connections together may make the server keep before they have a session. */
 const SESSIONLESS_BYTES_MAX: number = 64 * 1024 * 1024;
 
+/** Connections that may wait for somebody to serve, and those greeted in one turn once one does. */
+const HELD_MAX = 10_000;
+const GREETED_MAX = 256;
+
 /** Connections that are written to in one turn: a few milliseconds. */
 const FLUSH_MAX = 512;
 
@@ -57,11 +68,12 @@ const TURNED_AWAY = "there are as many connections as maxClientCnxns or maxCnxns
 
 export class ClientPort implements ConnectionContext {
   readonly clock: Clock;
-  readonly pipeline: Pipeline;
-  readonly requests: RequestTaker;
+  readonly stats: PipelineStats<Adding>;
   readonly maxBufferBytes: number;
   readonly auth: AuthSettings;
   readonly words: WordDesk;
+  /** Undefined: suspended. */
+  service: ClientService | undefined;
   /** Connections that were turned away at accept. */
   rejected = 0;
   /** Connections that were closed by the server. */
@@ -73,6 +85,8 @@ export class ClientPort implements ConnectionContext {
   readonly #options: ClientPortOptions;
   readonly #parts: ClientPortParts;
   readonly #connections = new Set<Connection>();
+  /** Those who asked for a session while nobody served, in the order in which they did. */
+  readonly #held = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
   readonly #offences: Offences;
   readonly #guesses: Guesses;
@@ -94,14 +108,12 @@ export class ClientPort implements ConnectionContext {
   constructor(
     clock: Clock,
     network: Network,
-    pipeline: Pipeline,
     options: ClientPortOptions,
     context: ClientPortContext,
     parts: ClientPortParts,
   ) {
     this.clock = clock;
-    this.pipeline = pipeline;
-    this.requests = parts.requests;
+    this.stats = context.stats;
     this.maxBufferBytes = options.maxBufferBytes;
     this.auth = options.auth;
     this.words = context.words;
@@ -160,6 +172,21 @@ export class ClientPort implements ConnectionContext {
     );
   }
 
+  /** A term begins: whoever waits, and whoever comes, is served by it. */
+  serve(service: ClientService): void {
+    this.service = service;
+    this.#greetHeld();
+  }
+
+  /**
+   * The term is over. Its connections are closed, with the replies that they were owed already;
+   * what comes from now on is held until the next one.
+   */
+  suspend(): void {
+    this.service = undefined;
+    for (const connection of this.#connections) if (connection.isServed) connection.finish("");
+  }
+
   /** Accepts no more; the connections that are open stay. */
   stopAccepting(done: () => void): void {
     const listener = this.#listener;
@@ -202,6 +229,16 @@ export class ClientPort implements ConnectionContext {
     this.#parts.deadlines.touch(connection, nowMs, timeoutMs);
   }
 
+  awaitsService(connection: Connection): void {
+    if (this.#held.size >= HELD_MAX) {
+      connection.cut("too many clients wait while nobody serves");
+      return;
+    }
+    this.#held.add(connection);
+    const nowMs = this.clock.nowMs();
+    this.#parts.deadlines.touch(connection, nowMs, this.#options.heldTimeoutMs);
+  }
+
   admits(kind: "new" | "renewed"): boolean {
     const admitted = this.#parts.throttle.admits(kind);
     if (!admitted) this.rejected++;
@@ -222,6 +259,7 @@ export class ClientPort implements ConnectionContext {
 
   closed(connection: Connection): void {
     this.#parts.deadlines.remove(connection);
+    this.#held.delete(connection);
     if (!this.#connections.delete(connection)) return;
     this.#sessionlessBytes -= connection.sessionlessBytes;
     if (connection.isProbe) this.#probes--;
@@ -265,6 +303,21 @@ export class ClientPort implements ConnectionContext {
     return Math.min(inAll, perClient);
   }
 
+  /** A fleet of clients may be waiting: some in each turn. */
+  readonly #greetHeld = (): void => {
+    const { service } = this;
+    if (service === undefined) return;
+    let greeted = 0;
+    for (const connection of this.#held) {
+      if (greeted++ === GREETED_MAX) {
+        this.clock.endOfTurn(this.#greetHeld);
+        return;
+      }
+      this.#held.delete(connection);
+      connection.served(service);
+    }
+  };
+
   #flushAll(): void {
     const dirty = this.#dirty;
     // An event for thousands of watchers is sent in slices; each has what it is sent in order.
@@ -286,7 +339,9 @@ export class ClientPort implements ConnectionContext {
       this.touch(connection, this.clock.nowMs());
       return;
     }
-    if (connection.session !== undefined) {
+    if (this.#held.has(connection)) {
+      connection.cut("nobody served it in time");
+    } else if (connection.session !== undefined) {
       connection.cut("nothing was heard from it for its timeout");
     } else {
       this.sessionlessExpired++;

@@ -2,15 +2,23 @@
 import type { Clock } from "../../protocol/host.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { EndDetails } from "../pipeline/requester.ts";
+import type { Adding, PipelineStats } from "../pipeline/stats.ts";
 import type { AuthSettings } from "./auth.ts";
 import type { Connection } from "./connection.ts";
+
+/** Who serves clients for a term: a port outlives it, and is given the next one. */
+export interface ClientService {
+  readonly pipeline: Pipeline;
+  /** The pipeline, or a throttle before it. */
+  readonly requests: RequestTaker;
+}
 
 /** What its port does for a connection. */
 export interface ConnectionContext {
   readonly clock: Clock;
-  readonly pipeline: Pipeline;
-  /** The pipeline, or a throttle before it. */
-  readonly requests: RequestTaker;
+  readonly stats: PipelineStats<Adding>;
+  /** Undefined: nobody serves at the moment. A connection keeps the one that greeted it. */
+  readonly service: ClientService | undefined;
   readonly maxBufferBytes: number;
   readonly auth: AuthSettings;
   readonly words: WordDesk;
@@ -20,6 +28,8 @@ export interface ConnectionContext {
   touch(connection: Connection, nowMs: number): void;
   /** The connection is gone. */
   closed(connection: Connection): void;
+  /** It asked for a session and nobody serves; `served` follows, or its end. */
+  awaitsService(connection: Connection): void;
   /** Whether a handshake may go on, as fast as they come. */
   admits(kind: "new" | "renewed"): boolean;
   /** Refuses a session to who does not know its password: at once, or later where many guess. */

@@ -2,6 +2,7 @@
  * One client's connection: frames in, replies out.
  *
  *     greeting ──ConnectRequest──▶ attaching ──session ready──▶ open ──▶ ending ──▶ closed
+ *        │ └──ConnectRequest, nobody serves──▶ held ──served──▶ attaching
  *        └──four-letter word──▶ asking ──all of the answer written──────▶ ending
  *
  * Replies and events of a turn gather in one buffer and leave in one write at its end. A peer that
@@ -12,18 +13,18 @@ import { FrameSplitter } from "../../protocol/frames.ts";
 import type { HostError, Link, LinkHandlers } from "../../protocol/host.ts";
 import { JuteError, Reader, type Writer } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
-import { sessionHex, type Zxid } from "../../protocol/zxid.ts";
+import type { Zxid } from "../../protocol/zxid.ts";
 import type { AuthId, EndDetails, LongAnswer, Requester } from "../pipeline/requester.ts";
 import type { WaitingFrames } from "../pipeline/waiting.ts";
 import type { Expiring } from "../session/expiry.ts";
 import type { Session } from "../session/sessions.ts";
 import { Identity } from "./auth.ts";
-import type { ConnectionContext } from "./connection-context.ts";
-import { knowsPassword, readHandshake, writeHandshakeReply, zxidDetails } from "./handshake.ts";
+import type { ClientService, ConnectionContext } from "./connection-context.ts";
+import { type Greeted, Greeting } from "./greeting.ts";
 import { Outbox } from "./outbox.ts";
 import { Usage } from "./usage.ts";
 
-type State = "greeting" | "attaching" | "open" | "asking" | "ending" | "closed";
+type State = "greeting" | "held" | "attaching" | "open" | "asking" | "ending" | "closed";
 
 /** Replies that wait for the peer, above which no more requests are read from it. */
 const UNSENT_PAUSE_BYTES = 0x4_0000;
@@ -36,7 +37,7 @@ const STALL_MAX_MS = 30_000;
 const WORD_BYTES = 4;
 const NOTHING_MORE: EndDetails = {};
 
-export class Connection implements LinkHandlers, Requester, Expiring {
+export class Connection implements LinkHandlers, Greeted, Expiring {
   readonly link: Link;
   readonly waiting: WaitingFrames;
   session: Session<Requester> | undefined;
@@ -58,15 +59,16 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   readonly #context: ConnectionContext;
   readonly #identity: Identity;
+  readonly #greeting: Greeting;
   readonly #outbox: Outbox;
   readonly #splitter: FrameSplitter;
   readonly #reader: Reader;
   #state: State = "greeting";
+  /** Who served when it asked for its session: it ends with that term. */
+  #service: ClientService | undefined;
   #paused = false;
   /** The server as a whole has too much to do. */
   #held = false;
-  /** What the peer asked for, as long as the answer is due. */
-  #wantsReadOnlyFlag = false;
 
   /** @param isProbe It came when there was no room: it may ask a four-letter word, nothing else. */
   constructor(link: Link, context: ConnectionContext, waiting: WaitingFrames, isProbe: boolean) {
@@ -74,6 +76,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     this.waiting = waiting;
     this.#context = context;
     this.#outbox = new Outbox(link);
+    this.#greeting = new Greeting(this, context);
     this.isProbe = isProbe;
     this.sinceMs = context.clock.wallMs();
     this.#identity = new Identity(link.remoteAddress, context.auth);
@@ -109,6 +112,11 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     return this.#state === "open";
   }
 
+  /** It asked for its session in the term at hand, and ends with it. */
+  get isServed(): boolean {
+    return this.#service !== undefined;
+  }
+
   /** 1: to read, 4: to write, as `cons` and `stat` print it. */
   get interest(): number {
     if (this.isAsking) return 0;
@@ -139,7 +147,8 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     const { clock } = this.#context;
     const nowMs = clock.nowMs();
     this.#context.touch(this, nowMs);
-    this.#context.pipeline.beginChunk(this, nowMs, bytes.length);
+    if (this.#service === undefined) this.#context.stats.bytesReceived += bytes.length;
+    else this.#service.pipeline.beginChunk(this, nowMs, bytes.length);
     const wordBytes = this.#state === "greeting" ? WORD_BYTES - this.#splitter.keptBytes : 0;
     this.#splitter.push(bytes);
     if (this.isAsking) {
@@ -166,7 +175,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     // Its pings are not read while it owes so much: taking it is a sign of life as well.
     if (this.#paused && this.#state === "open") {
       this.#context.touch(this, nowMs);
-      this.#context.pipeline.beginChunk(this, nowMs, 0);
+      this.#service?.pipeline.beginChunk(this, nowMs, 0);
     }
     this.#considerPause();
   }
@@ -179,7 +188,8 @@ export class Connection implements LinkHandlers, Requester, Expiring {
     const { session } = this;
     if (session !== undefined && session.holder === this) session.holder = undefined;
     if (this.isAsking) this.#context.words.gone(this);
-    this.#context.pipeline.connectionClosed(this);
+    this.#greeting.forget();
+    this.#service?.pipeline.connectionClosed(this);
     this.#context.closed(this);
   }
 
@@ -190,7 +200,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   }
 
   endReply(zxid: Zxid, code: number): void {
-    this.#context.pipeline.stats.countResponse(this.#outbox.endReply(zxid, code));
+    this.#context.stats.countResponse(this.#outbox.endReply(zxid, code));
     this.#countSent();
   }
 
@@ -205,20 +215,37 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   }
 
   mayRead(aclId: number): boolean {
-    return this.#context.pipeline.mayRead(this, aclId);
+    return this.#service?.pipeline.mayRead(this, aclId) === true;
   }
 
   writeAnswered(): void {
-    this.#context.pipeline.drain(this);
+    this.#service?.pipeline.drain(this);
     this.#considerPause();
   }
 
-  sessionCreated(): void {
-    const { session } = this;
-    if (session === undefined || this.#state !== "attaching") return;
-    this.#state = "open";
-    writeHandshakeReply(this.out, session, this.#wantsReadOnlyFlag);
+  beginAttaching(service: ClientService): void {
+    this.#service = service;
+    this.#state = "attaching";
+    this.#considerPause();
+    service.pipeline.beginChunk(this, this.#context.clock.nowMs(), 0);
+  }
+
+  takeSession(session: Session<Requester>): void {
+    this.session = session;
+    this.#context.keepsSessionless(this, 0);
+    this.#context.touch(this, this.#context.clock.nowMs());
+  }
+
+  sessionReady(session: Session<Requester> | undefined, details?: EndDetails): void {
+    if (this.#state !== "attaching") return;
+    this.#greeting.answer(session, this.out);
     this.#countSent();
+    if (session === undefined) {
+      this.finish("there is no session of this id and password", details);
+      return;
+    }
+    if (this.session === undefined) this.takeSession(session);
+    this.#state = "open";
     this.#considerPause();
   }
 
@@ -232,18 +259,18 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   }
 
   longReadEnds(answer: LongAnswer | undefined): void {
-    const { pipeline } = this.#context;
+    const pipeline = this.#service?.pipeline;
     if (answer !== undefined && this.isOpen) {
-      pipeline.stats.countResponse(this.#outbox.endLongReply(answer));
+      this.#context.stats.countResponse(this.#outbox.endLongReply(answer));
       this.#countSent();
       // What it said meanwhile was not read: its time begins anew.
       const nowMs = this.#context.clock.nowMs();
       this.#context.touch(this, nowMs);
-      pipeline.beginChunk(this, nowMs, 0);
+      pipeline?.beginChunk(this, nowMs, 0);
     }
     this.hasLongRead = false;
-    pipeline.drain(this);
-    pipeline.onSettled?.();
+    pipeline?.drain(this);
+    pipeline?.onSettled?.();
     this.#considerPause();
   }
 
@@ -298,6 +325,11 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   // From the port.
 
+  /** Somebody serves again: what it asked for while it was held is done. */
+  served(service: ClientService): void {
+    if (this.#state === "held") this.#greeting.served(service);
+  }
+
   /** What `crst` does. */
   resetCounts(): void {
     this.received = 0;
@@ -309,13 +341,13 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   flush(): void {
     this.isDirty = false;
     if (this.#state === "closed") return;
-    const { pipeline, clock } = this.#context;
+    const { stats, clock } = this.#context;
     if (this.#state === "ending") {
-      pipeline.stats.bytesSent += this.#outbox.flushAll();
+      stats.bytesSent += this.#outbox.flushAll();
       this.link.end();
       return;
     }
-    pipeline.stats.bytesSent += this.#outbox.flush(clock.nowMs());
+    stats.bytesSent += this.#outbox.flush(clock.nowMs());
     if (this.#outbox.isBlocked && this.#outbox.addedBytes > UNSENT_MAX_BYTES) {
       this.cut("more waits for it than is kept for a peer that takes nothing");
     } else {
@@ -339,16 +371,17 @@ export class Connection implements LinkHandlers, Requester, Expiring {
 
   #frame(bytes: Buffer, start: number, end: number): void {
     this.#countReceived();
-    if (this.#state === "greeting") this.#greet(bytes, start, end);
-    else this.#request(bytes, start, end);
+    const service = this.#service;
+    if (service === undefined) this.#greet(bytes, start, end);
+    else this.#request(service, bytes, start, end);
   }
 
-  #request(bytes: Buffer, start: number, end: number): void {
+  #request(service: ClientService, bytes: Buffer, start: number, end: number): void {
     if (end - start < 8) {
       this.cut("a request shorter than its header");
       return;
     }
-    if (!this.#context.pipeline.large.hasRoomFor(end - start)) {
+    if (!service.pipeline.large.hasRoomFor(end - start)) {
       this.cut("there are as many large requests as largeRequestMaxBytes allows");
       return;
     }
@@ -363,7 +396,7 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       this.finish("it has not proven who it is, as enforce.auth.schemes demands");
       return;
     }
-    this.#context.requests.request(this, xid, type, reader, start);
+    service.requests.request(this, xid, type, reader, start);
     if (this.out.length > UNSENT_PAUSE_BYTES || this.waiting.isFull) this.#considerPause();
   }
 
@@ -395,69 +428,23 @@ export class Connection implements LinkHandlers, Requester, Expiring {
       this.cut("there are as many connections as maxClientCnxns or maxCnxns allows");
       return;
     }
-    const request = readHandshake(this.#reader.reset(bytes, start, end));
-    if (request === undefined) {
-      this.cut("a handshake that does not decode");
-      return;
-    }
-    this.#wantsReadOnlyFlag = request.readOnly !== undefined;
-    this.#state = "attaching";
+    this.#greeting.take(bytes, start, end);
+    if (!this.#greeting.isHeld) return;
+    this.#state = "held";
     this.#considerPause();
-    const { pipeline } = this.#context;
-    pipeline.stats.connectionRequests++;
-    const { sessionHigh, sessionLow } = request;
-    const isNew = sessionHigh === 0 && sessionLow === 0;
-    if (!this.#context.admits(isNew ? "new" : "renewed")) {
-      this.cut("more clients connect at once than connection_throttle_tokens allows");
-      return;
-    }
-    if (request.lastZxidSeen > pipeline.lastZxid) {
-      // Any answer would be taken for one about the session: the client must try another server.
-      const details = zxidDetails(request.lastZxidSeen, pipeline.lastZxid);
-      this.cut("the client has seen what this server has not", details);
-      return;
-    }
-    const timeoutMs = pipeline.negotiate(request.timeoutMs);
-    if (isNew) {
-      this.#takeSession(pipeline.createSession(this, timeoutMs));
-      return;
-    }
-    const asked = sessionHex(sessionHigh, sessionLow);
-    if (!knowsPassword(request)) {
-      this.#context.afterGuess(this.remoteAddress, () => this.#refuseSession(asked));
-      return;
-    }
-    const session = pipeline.attachSession(this, sessionHigh, sessionLow, timeoutMs);
-    if (session === undefined) {
-      this.#refuseSession(asked);
-    } else {
-      this.#takeSession(session);
-      this.sessionCreated();
-    }
-  }
-
-  #refuseSession(asked: string): void {
-    if (this.#state !== "attaching") return;
-    writeHandshakeReply(this.out, undefined, this.#wantsReadOnlyFlag);
-    this.#countSent();
-    this.finish("there is no session of this id and password", { asked });
-  }
-
-  #takeSession(session: Session<Requester>): void {
-    this.session = session;
-    this.#context.keepsSessionless(this, 0);
-    this.#context.touch(this, this.#context.clock.nowMs());
+    this.#context.keepsSessionless(this, end - start);
+    this.#context.awaitsService(this);
   }
 
   #countSent(): void {
     this.sent++;
-    this.#context.pipeline.stats.packetsSent++;
+    this.#context.stats.packetsSent++;
     if (!this.isDirty) this.#context.markDirty(this);
   }
 
   #countReceived(): void {
     this.received++;
-    this.#context.pipeline.stats.packetsReceived++;
+    this.#context.stats.packetsReceived++;
   }
 
   /** Four bytes that are no frame's length. */
@@ -475,11 +462,12 @@ export class Connection implements LinkHandlers, Requester, Expiring {
   }
 
   #considerPause(): void {
-    if (this.#state !== "open" && this.#state !== "attaching") return;
+    const isWaiting = this.#state === "attaching" || this.#state === "held";
+    if (this.#state !== "open" && !isWaiting) return;
     const mustPause =
       this.#held ||
       this.hasLongRead ||
-      this.#state === "attaching" ||
+      isWaiting ||
       this.#outbox.unsentBytes > UNSENT_PAUSE_BYTES ||
       this.waiting.isFull;
     if (mustPause === this.#paused) return;

@@ -46,12 +46,12 @@ const NOTHING: Granted = { timeoutMs: 0, high: 0, low: 0 };
  * ConnectResponse in a frame of its own; no header.
  *
  * @param session Undefined: there is none, and zeros say so.
- * @param wantsReadOnly False: the client did not ask with this field, so it gets none.
+ * @param readOnly Whether this server is; undefined: the client did not ask, so it is not told.
  */
 export function writeHandshakeReply(
   out: Writer,
   session: Granted | undefined,
-  wantsReadOnly: boolean,
+  readOnly: boolean | undefined,
 ): void {
   const { timeoutMs, high, low } = session ?? NOTHING;
   const start = out.reserve(4);
@@ -61,7 +61,7 @@ export function writeHandshakeReply(
     sessionHigh: high,
     sessionLow: low,
     password: session === undefined ? NO_PASSWORD : sessionPassword(high, low),
-    readOnly: wantsReadOnly ? false : undefined,
+    readOnly,
   });
   out.patchInt(start, out.length - start - 4);
 }

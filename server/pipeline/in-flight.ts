@@ -1,6 +1,6 @@
 /**
- * Requests that became txns and wait for their commit, in zxid order: a ring whose entries are
- * used again, so that a request makes no garbage.
+ * Requests that became txns, here or at the leader, and wait for their commit, in zxid order: a
+ * ring whose entries are used again, so that a request makes no garbage.
  */
 import { assert } from "../../protocol/assert.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
@@ -11,27 +11,21 @@ const INITIAL_ENTRIES = 256;
 
 /** One request on its way. */
 export class InFlight {
-  /** Its txn's; for a sync, that of the last txn before it. */
+  /** Its txn's; ZXID_UNKNOWN while the leader alone knows it. */
   zxid: Zxid = 0;
   type = 0;
   xid = 0;
-  /** Undefined: the server itself asked. */
+  /** In its txn. */
+  cxid = 0;
+  /** Undefined: the entry waits to be used again. */
   session: Session<Requester> | undefined;
   /** Where the reply goes, if it is still there. */
   requester: Requester | undefined;
   arrivedMs = 0;
   /** Of its frame; 0: there was none. */
   bytes = 0;
-  /** A sync has no txn: it passes when what was before it has passed. */
-  isSync = false;
-  /** What a sync echoes. */
-  path: string | null = null;
-  /** What a sync is told. */
-  code = 0;
   /** Of a multi: what its parts were asked as. */
   askedTypes: readonly number[] = [];
-  /** Of a session that expired: how much its end is taken for. */
-  expiringBytes = 0;
 }
 
 export class InFlightRing {
@@ -69,6 +63,17 @@ export class InFlightRing {
     this.#head = (this.#head + 1) & this.#mask;
     this.#length--;
     return entry;
+  }
+
+  /** Whether a request with this txn's header is among them. */
+  has(sessionHigh: number, sessionLow: number, cxid: number): boolean {
+    for (let i = 0; i < this.#length; i++) {
+      const entry = this.#at(this.#head + i);
+      const { session } = entry;
+      if (entry.cxid !== cxid || session === undefined) continue;
+      if (session.high === sessionHigh && session.low === sessionLow) return true;
+    }
+    return false;
   }
 
   #at(index: number): InFlight {

@@ -3,68 +3,68 @@
  *
  *     read ───────────────────────────────────────────▶ tree ─▶ reply
  *       └─ behind a write of its session: waits ──────────┘
- *     write ─▶ prep ─▶ log's batch ─▶ disk ─▶ commit ─▶ tree ─▶ events, reply, waiting reads
+ *     write ─▶ proposer ─▶ ... ─▶ commit ─▶ tree ─▶ events, reply, waiting reads
  *
  * Writes are answered when they are durable and applied, in zxid order, one at a time; nothing
  * reads between two steps of one txn. A session's requests take effect in the order it sent them:
  * its reads wait for its own earlier writes, those of other sessions do not.
+ *
+ * A pipeline lives for one term of its server. Who makes txns of writes, and what they pass through
+ * until they are settled, is the proposer's matter: here they come back as commits, among those
+ * that clients of other servers asked for.
  */
 import { AssertionError, assert } from "../../protocol/assert.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Clock } from "../../protocol/host.ts";
 import { JuteError, MAX_BUFFER_DEFAULT, Reader } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
-import { keyHighWord, keyLowWord, wordsHex, type Zxid, zxidHex } from "../../protocol/zxid.ts";
-import type { Session, Sessions } from "../session/sessions.ts";
+import { type Zxid, zxidHex } from "../../protocol/zxid.ts";
+import type { Session, SessionRoom } from "../session/sessions.ts";
 import type { DataTree, Slot } from "../tree/data-tree.ts";
-import { Answers, isAnswered } from "./answers.ts";
+import { Answers, type AnswersOptions, isAnswered } from "./answers.ts";
 import { Held } from "./held.ts";
 import { type InFlight, InFlightRing } from "./in-flight.ts";
 import { type LargeRequestOptions, LargeRequests } from "./large-requests.ts";
-import { Prep, type PrepOptions, type TxnSink } from "./prep.ts";
+import { type DurableBatch, type Proposer, ZXID_UNKNOWN } from "./proposer.ts";
 import { Replies } from "./replies.ts";
 import type { AuthId, Requester } from "./requester.ts";
+import { SessionDesk } from "./session-desk.ts";
 import type { Adding, PipelineStats } from "./stats.ts";
+import { type Sync, Syncs } from "./syncs.ts";
 import { XID_BYTES } from "./waiting.ts";
 
-export interface PipelineOptions extends PrepOptions, LargeRequestOptions {
+export interface PipelineOptions extends AnswersOptions, LargeRequestOptions {
   readonly minSessionTimeoutMs: number;
   readonly maxSessionTimeoutMs: number;
   /** Writes on their way, above which no more is read from those who sent them. */
   readonly globalOutstandingLimit: number;
-  readonly maxBufferBytes: number;
+  /**
+   * The tree is not what the leader's txn says: it has to come anew. Without this it is memory or
+   * code of ours that is wrong, since the txn was made from this very tree.
+   */
+  readonly onDigestMismatch?: (zxid: Zxid) => void;
 }
-
-/** The log as the pipeline uses it. */
-export interface DurableLog extends TxnSink {
-  /** It takes no more for now. */
-  readonly isFull: boolean;
-  /** Starts what was committed on its way to the disk. */
-  flush(): void;
-}
-
-/** Txns that have become durable, in order. */
-export interface DurableBatch {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-  readonly zxid: Zxid;
-  next(): boolean;
-}
-
-/**
- * Sessions are expired while less than this is on its way: the paths of their ephemerals and
- * SESSION_BYTES each. It is a millisecond or two of work, or one session that owns more.
- */
-const EXPIRING_BYTES_MAX = 4 * 1024;
-/** What the end of a session without ephemerals is taken for. */
-const SESSION_BYTES = 64;
 
 /** Watches that are forgotten at once, and the pause until the next: a millisecond or two each. */
 const WATCHES_SLICE = 1000;
 const WATCHES_PAUSE_MS = 1;
 
-/** Where a txn's header, of 32 bytes, has its type. */
+/** What becomes a txn. */
+const CHANGES: ReadonlySet<number> = new Set([
+  OpCode.create,
+  OpCode.create2,
+  OpCode.createContainer,
+  OpCode.createTTL,
+  OpCode.delete,
+  OpCode.setData,
+  OpCode.setACL,
+  OpCode.multi,
+  OpCode.reconfig,
+  OpCode.closeSession,
+]);
+
+// TxnHeader: long clientId, int cxid, long zxid, long time, int type
+const TXN_CXID_AT = 8;
 const TXN_TYPE_AT = 28;
 
 export class Pipeline {
@@ -73,49 +73,51 @@ export class Pipeline {
   /** Called when requests have been answered, so that there may be room for others. */
   onSettled: (() => void) | undefined;
   readonly #tree: DataTree;
-  readonly #sessions: Sessions<Requester>;
-  readonly #log: DurableLog;
+  readonly #sessions: SessionRoom<Requester>;
+  readonly #proposer: Proposer;
+  readonly #desk: SessionDesk;
   readonly #clock: Clock;
   readonly #options: PipelineOptions;
-  readonly #prep: Prep;
   readonly #answers: Answers;
   readonly #replies: Replies;
   readonly #inFlight = new InFlightRing();
+  readonly #syncs = new Syncs((sync) => this.#answerSync(sync));
   /** Those who are not read from until less is in flight. */
   readonly #held = new Held();
   /** For requests that waited; the others bring the reader that found them. */
   readonly #reader: Reader;
   /** Who is being given what waited. */
   #draining: Requester | undefined;
-  #flushScheduled = false;
   #nowMs = 0;
   /** Of the request at hand. */
   #frameBytes = 0;
-  /** What is in flight of sessions that expired: see EXPIRING_BYTES_MAX. */
-  #expiringBytes = 0;
   #stopped: (() => void) | undefined;
 
   constructor(
     clock: Clock,
     tree: DataTree,
-    sessions: Sessions<Requester>,
-    log: DurableLog,
+    sessions: SessionRoom<Requester>,
+    proposer: Proposer,
     stats: PipelineStats<Adding>,
     options: PipelineOptions,
   ) {
     this.#clock = clock;
     this.#tree = tree;
     this.#sessions = sessions;
-    this.#log = log;
+    this.#proposer = proposer;
+    this.#desk = new SessionDesk(tree, sessions, proposer);
     this.stats = stats;
     this.#options = options;
     this.large = new LargeRequests(options);
-    this.#prep = new Prep(tree, log, clock, options);
     this.#answers = new Answers(clock, tree, stats, options);
     this.#replies = new Replies(tree);
     this.#reader = new Reader(Math.max(options.maxBufferBytes, MAX_BUFFER_DEFAULT) * 2);
     tree.observer = this;
-    tree.sessions.forEach((high, low, timeoutMs) => sessions.restore(high, low, timeoutMs));
+  }
+
+  /** It serves reads alone, to clients that take that. */
+  get isReadOnly(): boolean {
+    return this.#proposer.isReadOnly;
   }
 
   /** The last txn applied here. */
@@ -125,7 +127,7 @@ export class Pipeline {
 
   /** Requests on their way. */
   get outstanding(): number {
-    return this.#inFlight.length;
+    return this.#inFlight.length + this.#syncs.length;
   }
 
   /** Bytes of a connection are about to be worked through. */
@@ -141,62 +143,26 @@ export class Pipeline {
     return Math.min(Math.max(timeoutMs, minSessionTimeoutMs), maxSessionTimeoutMs);
   }
 
-  /** Creates a session; its holder hears `sessionCreated` once that is durable and applied. */
+  /** Creates a session; its holder hears `sessionReady` once that is durable and applied. */
   createSession(holder: Requester, timeoutMs: number): Session<Requester> {
-    const session = this.#sessions.create(timeoutMs);
-    session.holder = holder;
-    this.#sessions.touch(session, this.#nowMs);
-    const zxid = this.#prep.createSession(session.high, session.low, timeoutMs);
+    const session = this.#desk.create(holder, timeoutMs, this.#nowMs);
+    if (this.isReadOnly) {
+      holder.sessionReady(session);
+      return session;
+    }
+    const zxid = this.#proposer.createSession(session);
     this.#enqueue(OpCode.createSession, 0, zxid, session, holder);
     return session;
   }
 
-  /** Gives a session to a new connection, or undefined: it is over. The password was checked. */
-  attachSession(
-    holder: Requester,
-    high: number,
-    low: number,
-    timeoutMs: number,
-  ): Session<Requester> | undefined {
-    const session = this.#sessions.get(wordsHex(high, low));
-    if (session === undefined || session.closing || !this.#tree.sessions.has(high, low)) {
-      return undefined;
-    }
-    const before = session.holder;
-    session.holder = holder;
-    session.timeoutMs = timeoutMs;
-    this.#sessions.touch(session, this.#nowMs);
-    before?.cut("its session came back on another connection", { from: holder.remoteAddress });
-    return session;
+  /** Gives a session to a new connection, which hears `sessionReady`. The password was checked. */
+  attachSession(holder: Requester, high: number, low: number, timeoutMs: number): void {
+    this.#desk.attach(holder, high, low, timeoutMs, this.#nowMs);
   }
 
-  /**
-   * Whether one more session may be expired: thousands may be due at once, and all that is deleted
-   * with them is applied in the turn in which it is durable.
-   */
-  mayExpire(): boolean {
-    return this.#expiringBytes < EXPIRING_BYTES_MAX;
-  }
-
-  /** A session has expired: nothing revives it any more. */
-  expire(session: Session<Requester>): void {
-    this.stats.expiredSessions++;
-    const bytes = SESSION_BYTES + this.#prep.ephemeralPathBytes(session.high, session.low);
-    const entry = this.#closeSession(session, 0, undefined);
-    entry.expiringBytes = bytes;
-    this.#expiringBytes += bytes;
-  }
-
-  /** Closes a session that owns ephemerals and that nobody knows any more (storage F-5). */
-  closeOrphan(key: string): void {
-    const zxid = this.#prep.closeSession(keyHighWord(key), keyLowWord(key), 0);
-    this.#enqueue(OpCode.closeSession, 0, zxid, undefined, undefined);
-  }
-
-  /** Deletes a container or a TTL znode that is over, unless another has taken its place. */
-  reap(path: string, czxid: Zxid): void {
-    const zxid = this.#prep.reap(path, czxid);
-    this.#enqueue(OpCode.deleteContainer, 0, zxid, undefined, undefined);
+  /** The leader says whether a session that came here is alive (quorum-protocol W-3). */
+  revalidated(high: number, low: number, isValid: boolean): void {
+    this.#desk.revalidated(high, low, isValid, this.#clock.nowMs());
   }
 
   connectionClosed(requester: Requester): void {
@@ -229,35 +195,24 @@ export class Pipeline {
     // Its end is on the way, and the connection's with it: nothing behind that is answered.
     if (session.closing) return;
     this.#frameBytes = reader.end - frameStart;
-    switch (type) {
-      case OpCode.create:
-      case OpCode.create2:
-      case OpCode.createContainer:
-      case OpCode.createTTL:
-      case OpCode.delete:
-      case OpCode.setData:
-      case OpCode.setACL:
-      case OpCode.multi:
-      case OpCode.reconfig:
-        this.#write(requester, session, xid, type, reader, ids);
-        return;
-      case OpCode.closeSession:
-        this.#sessions.markClosing(session);
-        this.#closeSession(session, xid, requester);
-        return;
-      case OpCode.sync:
-        this.#sync(requester, session, xid, reader);
-        return;
-      default:
-        if (!requester.isOpen) return;
-        if (mustWait(requester, session)) {
-          const { waiting } = requester;
-          waiting.push(session.submitted, ids.length, reader.bytes, frameStart, reader.end);
-          if (!isAnswered(type)) requester.readNoFurther();
-          else if (this.#answers.mayTakeTurns(type, reader)) waiting.seal();
-        } else {
-          this.#answers.answer(requester, xid, type, reader, ids, this.#nowMs);
-        }
+    const isChange = CHANGES.has(type);
+    const { waiting } = requester;
+    if (this.isReadOnly && (isChange || type === OpCode.sync)) {
+      this.#refuseChange(requester, session, xid, type);
+    } else if (type === OpCode.sync) {
+      this.#sync(requester, session, xid, ids, reader);
+    } else if (isChange && session.syncs === 0) {
+      this.#change(requester, session, xid, type, reader, ids);
+    } else if (isChange) {
+      // Its commit may come before the sync is confirmed: it waits, and what is behind is not read.
+      waiting.push(session.submitted, ids.length, reader.bytes, frameStart, reader.end);
+      waiting.seal();
+    } else if (requester.isOpen && mustWait(requester, session)) {
+      waiting.push(session.submitted, ids.length, reader.bytes, frameStart, reader.end);
+      if (!isAnswered(type)) requester.readNoFurther();
+      else if (this.#answers.mayTakeTurns(type, reader)) waiting.seal();
+    } else if (requester.isOpen) {
+      this.#answers.answer(requester, xid, type, reader, ids, this.#nowMs);
     }
   }
 
@@ -266,7 +221,7 @@ export class Pipeline {
     const { session } = requester;
     if (session === undefined || session.closing || !requester.isOpen) return;
     if (mustWait(requester, session)) requester.waiting.pushRefused(session.submitted, xid);
-    else this.#answerRefused(requester, xid);
+    else this.#answerRefused(requester, xid, ErrorCode.ThrottledOp);
   }
 
   /** Runs what waited for writes that have been answered, or for a long read. */
@@ -278,30 +233,46 @@ export class Pipeline {
     this.#draining = undefined;
   }
 
-  /** Txns are durable: applies them and answers who waits. */
+  /** Txns are settled: applies them and answers who waits. */
   committed(batch: DurableBatch): void {
     this.#nowMs = this.#clock.nowMs();
     while (batch.next()) {
-      this.#answerSyncs();
-      const entry = this.#inFlight.shift();
-      assert(entry.zxid === batch.zxid, "commits come in the order of proposals");
-      const txnType = batch.bytes.readInt32BE(batch.start + TXN_TYPE_AT);
-      this.#replies.begin(batch.bytes, txnType, entry.askedTypes);
-      this.#tree.apply(batch.bytes, batch.start, batch.end, "live");
-      this.#prep.applied(batch.zxid);
-      this.#settle(entry);
+      const { bytes, start, end, zxid } = batch;
+      const entry = this.#match(bytes, start, zxid);
+      const txnType = bytes.readInt32BE(start + TXN_TYPE_AT);
+      if (entry === undefined) this.#replies.beginOthers();
+      else this.#replies.begin(bytes, txnType, entry.askedTypes);
+      this.#tree.apply(bytes, start, end, "live");
+      this.#proposer.applied(zxid);
+      if (entry !== undefined) this.#settle(entry, zxid);
+      else if (txnType === OpCode.createSession) this.#desk.beganElsewhere(bytes, start);
+      else if (txnType === OpCode.closeSession) this.#desk.endedElsewhere(bytes, start);
+      if (this.#syncs.length > 0) this.#syncs.settle(zxid);
     }
-    this.#answerSyncs();
     const isStopping = this.#stopped !== undefined;
     if (!isStopping && !this.#isBusy()) this.#held.release();
     this.onSettled?.();
-    if (this.#inFlight.length === 0) this.#stopped?.();
+    if (this.outstanding === 0) this.#stopped?.();
+  }
+
+  /** The leader has confirmed the oldest sync: it is due once `zxid` has been applied. */
+  synced(zxid: Zxid): void {
+    this.#nowMs = this.#clock.nowMs();
+    this.#syncs.confirm(zxid);
+    this.#syncs.settle(this.#tree.lastZxid);
+    this.onSettled?.();
+    if (this.outstanding === 0) this.#stopped?.();
   }
 
   /** Calls back when nothing is on its way any more; the caller lets no more in, nor is it here. */
   whenIdle(done: () => void): void {
     this.#stopped = done;
-    if (this.#inFlight.length === 0) done();
+    if (this.outstanding === 0) done();
+  }
+
+  /** The term is over: what is on its way is answered no more, whatever becomes of it. */
+  stop(): void {
+    if (this.#tree.observer === this) this.#tree.observer = undefined;
   }
 
   // From the tree.
@@ -311,11 +282,13 @@ export class Pipeline {
   }
 
   digestMismatch(zxid: Zxid): void {
-    // What was made here from this very tree does not describe it: memory or code is wrong.
-    throw new AssertionError(`after zxid 0x${zxidHex(zxid)} the tree has not its txn's digest`);
+    const { onDigestMismatch } = this.#options;
+    if (onDigestMismatch !== undefined) onDigestMismatch(zxid);
+    else
+      throw new AssertionError(`after zxid 0x${zxidHex(zxid)} the tree has not its txn's digest`);
   }
 
-  #write(
+  #change(
     requester: Requester,
     session: Session<Requester>,
     xid: number,
@@ -323,18 +296,30 @@ export class Pipeline {
     reader: Reader,
     ids: readonly AuthId[],
   ): void {
-    const zxid = this.#prep.request(type, session.high, session.low, xid, ids, reader);
-    const entry = this.#enqueue(type, xid, zxid, session, requester);
-    if (type === OpCode.multi) entry.askedTypes = this.#prep.askedTypes;
+    const proposer = this.#proposer;
+    if (type === OpCode.closeSession) {
+      this.#sessions.markClosing(session);
+      this.#enqueue(type, xid, proposer.closeSession(session, xid), session, requester);
+    } else {
+      const zxid = proposer.request(type, session, xid, ids, reader);
+      const entry = this.#enqueue(type, xid, zxid, session, requester);
+      if (type === OpCode.multi) entry.askedTypes = proposer.askedTypes;
+    }
   }
 
-  #closeSession(
+  /** What a read-only server says to what it cannot do; the end of a session is between the two. */
+  #refuseChange(
+    requester: Requester,
     session: Session<Requester>,
     xid: number,
-    requester: Requester | undefined,
-  ): InFlight {
-    const zxid = this.#prep.closeSession(session.high, session.low, xid);
-    return this.#enqueue(OpCode.closeSession, xid, zxid, session, requester);
+    type: number,
+  ): void {
+    if (type !== OpCode.closeSession) {
+      this.#answerRefused(requester, xid, ErrorCode.NotReadOnly);
+      return;
+    }
+    this.#answerRefused(requester, xid, ErrorCode.Ok);
+    this.#desk.end(session, requester);
   }
 
   /** Hundreds of thousands go in slices; a connection that is gone is told of nothing. */
@@ -344,7 +329,14 @@ export class Pipeline {
   }
 
   /** Answered when all that was sent into the pipeline before it has been applied. */
-  #sync(requester: Requester, session: Session<Requester>, xid: number, reader: Reader): void {
+  #sync(
+    requester: Requester,
+    session: Session<Requester>,
+    xid: number,
+    ids: readonly AuthId[],
+    reader: Reader,
+  ): void {
+    const record = reader.offset;
     let path: string | null = null;
     let code: number = ErrorCode.Ok;
     try {
@@ -353,93 +345,106 @@ export class Pipeline {
       if (!(error instanceof JuteError)) throw error;
       code = ErrorCode.MarshallingError;
     }
-    const entry = this.#enqueue(OpCode.sync, xid, this.#prep.lastZxid, session, requester);
-    entry.isSync = true;
-    entry.path = path;
-    entry.code = code;
-    if (this.#inFlight.length === 1) this.#answerSyncs();
+    reader.offset = record;
+    const isRefused = code !== ErrorCode.Ok;
+    const isDue = isRefused || !this.#proposer.confirmsSyncs;
+    const zxid = isRefused ? ZXID_UNKNOWN : this.#proposer.sync(session, xid, ids, reader);
+    const bytes = this.#takeFrameBytes();
+    session.submitted++;
+    const arrivedMs = this.#nowMs;
+    this.#syncs.push({ session, requester, xid, path, code, arrivedMs, bytes, zxid, isDue });
+    this.#syncs.settle(this.#tree.lastZxid);
+    if (this.#isBusy()) this.#held.hold(requester);
+  }
+
+  #answerSync({ session, requester, xid, path, code, arrivedMs, bytes }: Sync): void {
+    if (requester.isOpen) {
+      requester.beginReply(xid);
+      requester.out.string(path);
+      requester.endReply(this.#tree.lastZxid, code);
+      this.#count(this.stats.readLatency, arrivedMs, requester, OpCode.sync, xid);
+    }
+    this.large.remove(bytes);
+    this.#answered(session);
   }
 
   #enqueue(
     type: number,
     xid: number,
     zxid: Zxid,
-    session: Session<Requester> | undefined,
-    requester: Requester | undefined,
+    session: Session<Requester>,
+    requester: Requester,
   ): InFlight {
     const entry = this.#inFlight.push();
     entry.type = type;
     entry.xid = xid;
     entry.zxid = zxid;
+    entry.cxid = this.#proposer.cxid;
     entry.session = session;
     entry.requester = requester;
     entry.arrivedMs = this.#nowMs;
-    entry.isSync = false;
-    entry.bytes = this.#frameBytes;
-    this.#frameBytes = 0;
-    this.large.add(entry.bytes);
-    if (session !== undefined) session.submitted++;
-    if (!this.#flushScheduled) {
-      this.#flushScheduled = true;
-      this.#clock.endOfTurn(this.#flush);
-    }
-    if (requester !== undefined && this.#isBusy()) this.#held.hold(requester);
+    entry.bytes = this.#takeFrameBytes();
+    session.submitted++;
+    if (this.#isBusy()) this.#held.hold(requester);
     return entry;
   }
 
-  readonly #flush = (): void => {
-    this.#flushScheduled = false;
-    this.#log.flush();
-  };
-
-  #isBusy(): boolean {
-    return this.#inFlight.length > this.#options.globalOutstandingLimit || this.#log.isFull;
+  /** Counts the frame at hand, once. */
+  #takeFrameBytes(): number {
+    const bytes = this.#frameBytes;
+    this.#frameBytes = 0;
+    this.large.add(bytes);
+    return bytes;
   }
 
-  /** Syncs at the head of the ring: all that was before them has been applied. */
-  #answerSyncs(): void {
-    for (;;) {
-      const entry = this.#inFlight.first();
-      if (entry === undefined || !entry.isSync) return;
-      this.#inFlight.shift();
-      const { requester, session } = entry;
-      if (requester?.isOpen === true) {
-        requester.beginReply(entry.xid);
-        requester.out.string(entry.path);
-        requester.endReply(this.#tree.lastZxid, entry.code);
-        this.#count(this.stats.readLatency, entry.arrivedMs, requester, OpCode.sync, entry.xid);
-      }
-      this.#forget(entry);
-      if (session !== undefined) this.#answered(session);
+  #isBusy(): boolean {
+    return this.outstanding > this.#options.globalOutstandingLimit || this.#proposer.isFull;
+  }
+
+  /** The request that was asked for here and became this txn; undefined: somebody else's. */
+  #match(bytes: Buffer, start: number, zxid: Zxid): InFlight | undefined {
+    const entry = this.#inFlight.first();
+    if (entry === undefined) return undefined;
+    if (entry.zxid !== ZXID_UNKNOWN) {
+      if (zxid < entry.zxid) return undefined;
+      assert(zxid === entry.zxid, "commits come in the order of proposals");
+      return this.#inFlight.shift();
     }
+    const cxid = bytes.readInt32BE(start + TXN_CXID_AT);
+    const high = bytes.readInt32BE(start);
+    const low = bytes.readInt32BE(start + 4);
+    if (cxid === entry.cxid && high === entry.session?.high && low === entry.session.low) {
+      return this.#inFlight.shift();
+    }
+    // One of ours that is not the oldest: a request ahead of it was lost, and would never be answered.
+    const behind = (this.#proposer.cxid - cxid) | 0;
+    const mayBeOurs = behind >= 0 && behind < this.#inFlight.length;
+    assert(!mayBeOurs || !this.#inFlight.has(high, low, cxid), "the leader left a request out");
+    return undefined;
   }
 
   /** Tells whoever asked for the txn that was just applied. */
-  #settle(entry: InFlight): void {
+  #settle(entry: InFlight, zxid: Zxid): void {
     const { type, session, requester } = entry;
+    assert(session !== undefined && requester !== undefined, "a request that nobody sent");
     if (type === OpCode.createSession) {
       this.#count(this.stats.updateLatency, entry.arrivedMs, requester, type, 0);
-    } else if (requester?.isOpen === true) {
+    } else if (this.#replies.isMoved) {
+      // An answer would reach a client that lives elsewhere already (server-semantics 5.4).
+      requester.cut("its session has moved to another server");
+    } else if (requester.isOpen) {
       requester.beginReply(entry.xid);
       const code = this.#replies.write(type, requester.out);
-      requester.endReply(entry.zxid, code);
+      requester.endReply(zxid, code);
       // The txn of a write that failed does not say what it was; that of a multi does.
       const done = code === ErrorCode.Ok || type === OpCode.multi ? type : 0;
       this.#count(this.stats.updateLatency, entry.arrivedMs, requester, done, entry.xid);
     }
     // What follows may let new requests in, and one of them may be given this entry.
     this.#forget(entry);
-    if (session === undefined) return;
-    if (type === OpCode.createSession) session.holder?.sessionCreated();
-    else if (type === OpCode.closeSession) this.#ended(session, requester);
+    if (type === OpCode.createSession) session.holder?.sessionReady(session);
+    else if (type === OpCode.closeSession) this.#desk.end(session, requester);
     this.#answered(session);
-  }
-
-  #ended(session: Session<Requester>, asker: Requester | undefined): void {
-    this.#sessions.remove(session);
-    asker?.finish("");
-    const { holder } = session;
-    if (holder !== undefined && holder !== asker) holder.cut("its session has expired");
   }
 
   #answered(session: Session<Requester>): void {
@@ -449,11 +454,8 @@ export class Pipeline {
 
   #forget(entry: InFlight): void {
     this.large.remove(entry.bytes);
-    this.#expiringBytes -= entry.expiringBytes;
-    entry.expiringBytes = 0;
     entry.session = undefined;
     entry.requester = undefined;
-    entry.path = null;
   }
 
   readonly #runWaiting = (bytes: Buffer, start: number, end: number, idCount: number): boolean => {
@@ -464,29 +466,25 @@ export class Pipeline {
     const reader = this.#reader.reset(bytes, start, end);
     const xid = reader.int();
     if (end - start === XID_BYTES) {
-      this.#answerRefused(requester, xid);
-    } else {
-      this.#answers.answer(requester, xid, reader.int(), reader, ids, this.#nowMs);
+      this.#answerRefused(requester, xid, ErrorCode.ThrottledOp);
+      return true;
     }
+    const type = reader.int();
+    if (CHANGES.has(type)) this.request(requester, xid, type, reader, start, ids);
+    else this.#answers.answer(requester, xid, type, reader, ids, this.#nowMs);
     return !requester.hasLongRead;
   };
 
-  #answerRefused(requester: Requester, xid: number): void {
+  #answerRefused(requester: Requester, xid: number, code: number): void {
     requester.beginReply(xid);
-    requester.endReply(this.#tree.lastZxid, ErrorCode.ThrottledOp);
+    requester.endReply(this.#tree.lastZxid, code);
   }
 
-  #count(
-    kind: Adding,
-    arrivedMs: number,
-    requester: Requester | undefined,
-    type: number,
-    xid: number,
-  ): void {
+  #count(kind: Adding, arrivedMs: number, requester: Requester, type: number, xid: number): void {
     const elapsedMs = this.#nowMs - arrivedMs;
     this.stats.requestLatency.add(elapsedMs);
     kind.add(elapsedMs);
-    requester?.answered(type, xid, this.#tree.lastZxid, elapsedMs, this.#nowMs);
+    requester.answered(type, xid, this.#tree.lastZxid, elapsedMs, this.#nowMs);
   }
 }
 

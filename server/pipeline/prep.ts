@@ -60,6 +60,7 @@ const RESERVED_PATHS: ReadonlySet<string> = new Set([
 ]);
 
 const NO_BYTES = Buffer.alloc(0);
+const NOTHING_ASKED: readonly number[] = [];
 
 /**
  * What the ephemerals of one session may take up in the txn that deletes them all: that txn must
@@ -74,7 +75,7 @@ export class Prep {
   /** The last zxid given out. */
   lastZxid: Zxid;
   /** What the parts of the last multi were asked as: the txn does not tell create2 from create. */
-  askedTypes: readonly number[] = [];
+  askedTypes: readonly number[] = NOTHING_ASKED;
   readonly #sink: TxnSink;
   readonly #clock: Clock;
   readonly #options: PrepOptions;
@@ -106,6 +107,7 @@ export class Prep {
    * Makes a client's request a txn. Failures are txns too; the code is in the txn.
    *
    * @param reader At the record of the request, behind its header.
+   * @param refusal A code that it fails with, whatever it asks; 0: none (server-semantics 5.4).
    * @returns the txn's zxid.
    */
   request(
@@ -115,15 +117,18 @@ export class Prep {
     cxid: number,
     ids: readonly AuthId[],
     reader: Reader,
+    refusal = 0,
   ): Zxid {
     const writer = this.#begin(type, sessionHigh, sessionLow, cxid);
     this.#ids = ids;
+    this.askedTypes = NOTHING_ASKED;
     this.#expansionRoom.bytes = EXPANSION_BYTES_MAX;
     const body = writer.length;
     let code: number;
     try {
-      code =
-        type === OpCode.multi ? this.#multi(reader, writer) : this.#single(type, reader, writer);
+      if (refusal !== 0) code = refusal;
+      else if (type === OpCode.multi) code = this.#multi(reader, writer);
+      else code = this.#single(type, reader, writer);
     } catch (error) {
       if (!(error instanceof JuteError)) throw error;
       code = ErrorCode.MarshallingError;

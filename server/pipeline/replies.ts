@@ -15,6 +15,10 @@ export class Replies {
   readonly #tree: DataTree;
   #bytes: Buffer = Buffer.alloc(0);
   #isMulti = false;
+  /** Nobody here asked for it. */
+  #isIdle = true;
+  /** The leader refused it because its session has moved to another server. */
+  isMoved = false;
   /** Of a multi: what its parts were asked as; a txn has create for create2. */
   #askedTypes: readonly number[] = [];
   /** Parts of it that were applied. */
@@ -29,8 +33,15 @@ export class Replies {
     this.#tree = tree;
   }
 
-  /** The txn in `bytes` is about to be applied. */
+  /** A txn that somebody else asked for is about to be applied. */
+  beginOthers(): void {
+    this.#isIdle = true;
+  }
+
+  /** The txn in `bytes`, which was asked for here, is about to be applied. */
   begin(bytes: Buffer, txnType: number, askedTypes: readonly number[]): void {
+    this.#isIdle = false;
+    this.isMoved = false;
     this.#bytes = bytes;
     this.#askedTypes = askedTypes;
     this.#parts = 0;
@@ -42,6 +53,8 @@ export class Replies {
 
   /** One operation of it was applied. */
   applied(type: number, code: number, slot: Slot, pathStart: number, pathEnd: number): void {
+    if (this.#isIdle) return;
+    if (code === ErrorCode.SessionMoved) this.isMoved = true;
     if (this.#isMulti) {
       const asked = this.#askedTypes[this.#parts++] ?? type;
       this.#addResult(type === OpCode.error ? type : asked, code, slot, pathStart, pathEnd);

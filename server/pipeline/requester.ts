@@ -58,8 +58,12 @@ export interface Requester extends SessionHolder, Watcher {
    * @param type 0: it failed, and the txn that says so tells not what it was.
    */
   answered(type: number, xid: number, zxid: Zxid, latencyMs: number, nowMs: number): void;
-  /** The answer to the handshake: the session is there and holds this connection. */
-  sessionCreated(): void;
+  /**
+   * The answer to the handshake: the session is there and holds this connection.
+   *
+   * @param session Undefined: there is none of the id and password that were asked for.
+   */
+  sessionReady(session: Session<Requester> | undefined, details?: EndDetails): void;
   /** Reads no more requests from it, or does so again. */
   hold(held: boolean): void;
   /** A read of its takes several turns: nothing behind that is taken up before it is answered. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Clock, Timer } from "../../../protocol/host.ts";
+import { SessionIds } from "../../../server/session/session-ids.ts";
 import { type Session, type SessionHolder, Sessions } from "../../../server/session/sessions.ts";
 
 const TICK_MS = 500;
@@ -43,7 +44,7 @@ class ManualClock implements Clock {
 function room(): { clock: ManualClock; sessions: Sessions<never>; expired: Session<never>[] } {
   const clock = new ManualClock();
   const expired: Session<never>[] = [];
-  const sessions = new Sessions<never>(clock, TICK_MS, 1, {
+  const sessions = new Sessions<never>(clock, TICK_MS, 1, new SessionIds(clock, 1), {
     mayExpire: () => true,
     expired: (session) => expired.push(session),
   });
@@ -102,7 +103,7 @@ test("ids bear the server's number, and none that is taken is given again", () =
 test("a session that waits for a long answer is not taken for silent", () => {
   const clock = new ManualClock();
   const expired: string[] = [];
-  const sessions = new Sessions<SessionHolder>(clock, TICK_MS, 1, {
+  const sessions = new Sessions<SessionHolder>(clock, TICK_MS, 1, new SessionIds(clock, 1), {
     mayExpire: () => true,
     expired: ({ key }) => expired.push(key),
   });

@@ -1,0 +1,114 @@
+/**
+ * What a leader does for the clients of its learners: each forwarded request becomes exactly one
+ * txn, in the order in which they came (quorum-protocol B-16, B-19), and sessions are known to be
+ * alive by what their servers report (W-1, W-3).
+ *
+ * The txns come back as any other's. Nobody waits for them here: it is the learner, which hears of
+ * them by their commits, that answers.
+ */
+import { ErrorCode } from "../../protocol/errors.ts";
+import { type IpAddress, parseAddress } from "../../protocol/ip-network.ts";
+import { Reader } from "../../protocol/jute.ts";
+import { OpCode } from "../../protocol/opcodes.ts";
+import { wordsHex } from "../../protocol/zxid.ts";
+import type { Sessions } from "../session/sessions.ts";
+import type { LocalProposer } from "./local-proposer.ts";
+import type { AuthId, Requester } from "./requester.ts";
+
+/** A request of a learner's client, in place. */
+export interface LearnerRequest {
+  /** The learner. */
+  readonly sid: number;
+  readonly sessionHigh: number;
+  readonly sessionLow: number;
+  readonly cxid: number;
+  readonly type: number;
+  /** The request's record: bytes[start, end). */
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly ids: readonly { readonly scheme: string; readonly id: string }[];
+}
+
+/** Addresses whose numbers are known: as many clients as a server may have. */
+const ADDRESSES_MAX = 4096;
+const TIMEOUT_BYTES = 4;
+
+export class LeaderDesk {
+  readonly #proposer: LocalProposer;
+  readonly #sessions: Sessions<Requester>;
+  readonly #reader: Reader;
+  readonly #addresses = new Map<string, IpAddress | undefined>();
+
+  /** @param recordBytesMax What no request's record is longer than. */
+  constructor(proposer: LocalProposer, sessions: Sessions<Requester>, recordBytesMax: number) {
+    this.#proposer = proposer;
+    this.#sessions = sessions;
+    this.#reader = new Reader(recordBytesMax);
+  }
+
+  request(request: LearnerRequest): void {
+    const { sid, sessionHigh, sessionLow, cxid, type, bytes, start, end, ids } = request;
+    switch (type) {
+      case OpCode.createSession: {
+        // int timeoutMs; the learner has negotiated it.
+        const timeoutMs = end - start < TIMEOUT_BYTES ? 0 : bytes.readInt32BE(start);
+        this.#sessions.createdBy(sid, sessionHigh, sessionLow, timeoutMs);
+        this.#proposer.createSessionOf(sessionHigh, sessionLow, timeoutMs);
+        return;
+      }
+      case OpCode.closeSession: {
+        const session = this.#sessions.get(wordsHex(sessionHigh, sessionLow));
+        if (session !== undefined) this.#sessions.markClosing(session);
+        this.#proposer.closeSessionOf(sessionHigh, sessionLow, cxid);
+        return;
+      }
+      default: {
+        const refusal = this.#refusal(sid, sessionHigh, sessionLow);
+        const reader = this.#reader.reset(bytes, start, end);
+        const authIds = ids.map((id) => this.#identity(id));
+        this.#proposer.requestOf(sessionHigh, sessionLow, type, cxid, authIds, reader, refusal);
+      }
+    }
+  }
+
+  touch(sessionHigh: number, sessionLow: number, timeoutMs: number): void {
+    this.#sessions.heardOf(sessionHigh, sessionLow, timeoutMs);
+  }
+
+  revalidate(sid: number, sessionHigh: number, sessionLow: number, timeoutMs: number): boolean {
+    const session = this.#sessions.get(wordsHex(sessionHigh, sessionLow));
+    // A connection of ours that held it belongs to a client that lives elsewhere now.
+    session?.holder?.cut("its session has moved to another server");
+    return this.#sessions.attachedTo(sid, sessionHigh, sessionLow, timeoutMs);
+  }
+
+  reported(sid: number): void {
+    this.#sessions.reported(sid);
+  }
+
+  left(sid: number): void {
+    this.#sessions.left(sid);
+  }
+
+  /** server-semantics 5.4 */
+  #refusal(sid: number, high: number, low: number): number {
+    const session = this.#sessions.get(wordsHex(high, low));
+    if (session === undefined || session.closing) return ErrorCode.SessionExpired;
+    const owner = this.#sessions.ownerOf(session, sid);
+    return owner === sid ? ErrorCode.Ok : ErrorCode.SessionMoved;
+  }
+
+  #identity({ scheme, id }: { readonly scheme: string; readonly id: string }): AuthId {
+    return { scheme, id, address: scheme === "ip" ? this.#address(id) : undefined };
+  }
+
+  #address(text: string): IpAddress | undefined {
+    const known = this.#addresses.get(text);
+    if (known !== undefined || this.#addresses.has(text)) return known;
+    if (this.#addresses.size === ADDRESSES_MAX) this.#addresses.clear();
+    const address = parseAddress(text);
+    this.#addresses.set(text, address);
+    return address;
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * What serves clients for one term: of a leader, of a learner, without a quorum, or of a server
+ * that stands alone, whose only term is its life.
+ *
+ *     made ──start──▶ serving: the port has it ──stop──▶ over: every connection is closed
+ *                                      └──rest──▶ serves on, makes no txns unasked (on the way out)
+ *
+ * The port, the tree, the log and the links live longer and are brought in from around it.
+ */
+import type { Clock, Random } from "../protocol/host.ts";
+import { makeZxid, type Zxid } from "../protocol/zxid.ts";
+import type { ServerMode } from "./admin/source.ts";
+import type { ServerConfig } from "./config.ts";
+import type { Logger } from "./log.ts";
+import type { ClientPort } from "./net/client-port.ts";
+import { BroadcastLog } from "./pipeline/broadcast-log.ts";
+import { ForwardingProposer } from "./pipeline/forwarding-proposer.ts";
+import { LeaderDesk } from "./pipeline/leader-desk.ts";
+import { type DurableLog, LocalProposer } from "./pipeline/local-proposer.ts";
+import { Pipeline } from "./pipeline/pipeline.ts";
+import type { DurableBatch, Proposer } from "./pipeline/proposer.ts";
+import { QuotaOverseer } from "./pipeline/quota-overseer.ts";
+import { ReadOnlyProposer } from "./pipeline/read-only-proposer.ts";
+import { Reaper } from "./pipeline/reaper.ts";
+import { RequestThrottle } from "./pipeline/request-throttle.ts";
+import type { Requester } from "./pipeline/requester.ts";
+import { SequenceWarning } from "./pipeline/sequence-warning.ts";
+import type { Adding, PipelineStats } from "./pipeline/stats.ts";
+import { LearnerSessions } from "./session/learner-sessions.ts";
+import type { SessionIds } from "./session/session-ids.ts";
+import { type SessionRoom, Sessions } from "./session/sessions.ts";
+import type { DataTree } from "./tree/data-tree.ts";
+import type { LeaderAccess, LeaderOffice, LeaderService, LearnerService } from "./zab/effects.ts";
+import type { TxnWindow } from "./zab/txn-window.ts";
+
+/** What lives longer than a term. */
+export interface ServingParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly config: ServerConfig;
+  readonly log: Logger;
+  /** As it is when the term begins; a term does not outlive it. */
+  readonly tree: DataTree;
+  readonly port: ClientPort;
+  readonly stats: PipelineStats<Adding>;
+  readonly sessionIds: SessionIds;
+}
+
+/** Where a term's txns come from. */
+export type ServingRole =
+  | { readonly kind: "standalone"; readonly txnLog: DurableLog }
+  | {
+      readonly kind: "leader";
+      /** This server's. */
+      readonly sid: number;
+      readonly txnLog: DurableLog;
+      readonly office: LeaderOffice;
+    }
+  | {
+      readonly kind: "follower" | "observer";
+      readonly access: LeaderAccess;
+      readonly window: TxnWindow;
+      /** The tree here is not what the leader's txn says. */
+      readonly onDigestMismatch: (zxid: Zxid) => void;
+    }
+  | { readonly kind: "read-only" };
+
+/** A standalone server's number among owners of sessions. */
+const STANDALONE_ID = 1;
+const CXIDS = 0x1_0000_0000;
+/** A forwarded record is at most a frame, and what frames are read into has room for two. */
+const RECORDS_PER_FRAME = 2;
+
+export class Serving {
+  readonly mode: ServerMode;
+  readonly pipeline: Pipeline;
+  /** Of a leader: what its learners ask of it. */
+  readonly leaderService: LeaderService | undefined;
+  /** Of a learner: what its leader answers. */
+  readonly learnerService: LearnerService | undefined;
+  /** Where sessions expire: a leader, or who stands alone. */
+  readonly tracker: Sessions<Requester> | undefined;
+  readonly #parts: ServingParts;
+  readonly #proposer: Proposer;
+  readonly #quotas: QuotaOverseer;
+  readonly #reaper: Reaper | undefined;
+  #isOver = false;
+
+  constructor(parts: ServingParts, role: ServingRole) {
+    this.#parts = parts;
+    this.mode = role.kind;
+    const { clock, tree, config, log } = parts;
+    let sessions: SessionRoom<Requester>;
+    switch (role.kind) {
+      case "standalone":
+      case "leader": {
+        const local = this.#localProposer(role);
+        const tracker = this.#tracker(role.kind === "leader" ? role.sid : STANDALONE_ID, local);
+        const recordBytesMax = config.maxBufferBytes * RECORDS_PER_FRAME;
+        this.#proposer = local;
+        this.#reaper = this.#introduceReaper(local);
+        this.tracker = tracker;
+        this.leaderService =
+          role.kind === "leader" ? new LeaderDesk(local, tracker, recordBytesMax) : undefined;
+        sessions = tracker;
+        break;
+      }
+      case "follower":
+      case "observer": {
+        const local = this.#learnerSessions();
+        this.#proposer = new ForwardingProposer(
+          role.access,
+          Math.floor(parts.random.fraction() * CXIDS),
+        );
+        this.learnerService = {
+          revalidated: (high, low, isValid) => this.pipeline.revalidated(high, low, isValid),
+          synced: () => this.pipeline.synced(role.window.committedZxid),
+          takeTouched: (out) => local.takeTouched(out),
+        };
+        sessions = local;
+        break;
+      }
+      case "read-only":
+        this.#proposer = new ReadOnlyProposer(tree);
+        sessions = this.#learnerSessions();
+    }
+    const options = "onDigestMismatch" in role ? { ...config, ...role } : config;
+    this.pipeline = new Pipeline(clock, tree, sessions, this.#proposer, parts.stats, options);
+    if (this.#proposer instanceof LocalProposer) {
+      const { pipeline } = this;
+      this.#proposer.onSynced = () => pipeline.synced(0);
+    }
+    this.#quotas = new QuotaOverseer(clock, tree.quotas, log.warn.bind(log));
+  }
+
+  /** Clients are served from now on, those first who came before. */
+  start(): void {
+    const { port, clock, config } = this.#parts;
+    const { pipeline } = this;
+    if (this.#proposer instanceof LocalProposer) this.#proposer.closeOrphans();
+    this.tracker?.start();
+    this.#reaper?.start();
+    this.#quotas.counting();
+    const hasThrottle = config.requestThrottleMax > 0;
+    port.serve({
+      pipeline,
+      requests: hasThrottle ? new RequestThrottle(pipeline, clock, config) : pipeline,
+    });
+  }
+
+  /** Txns are settled: durable here alone, or with a quorum. */
+  committed(batch: DurableBatch): void {
+    this.pipeline.committed(batch);
+  }
+
+  /** Makes no txns unasked any more, and serves on. */
+  rest(): void {
+    this.tracker?.stop();
+    this.#reaper?.stop();
+    this.#quotas.stop();
+  }
+
+  /** The term is over: its connections are closed (quorum-protocol T-9, T-10). */
+  stop(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.rest();
+    this.#parts.port.suspend();
+    this.pipeline.stop();
+  }
+
+  #localProposer(role: ServingRole & { readonly kind: "standalone" | "leader" }): LocalProposer {
+    const { clock, tree, config, log } = this.#parts;
+    const options = { ...config, sequences: new SequenceWarning(clock, log.warn.bind(log)) };
+    if (role.kind === "standalone") {
+      return new LocalProposer(clock, tree, role.txnLog, options, STANDALONE_ID);
+    }
+    const { office, sid } = role;
+    const broadcast = new BroadcastLog(role.txnLog, office);
+    return new LocalProposer(clock, tree, broadcast, options, sid, {
+      firstZxid: makeZxid(office.epoch, 1),
+      sync: (done) => office.sync(done),
+    });
+  }
+
+  #tracker(serverId: number, proposer: LocalProposer): Sessions<Requester> {
+    const { clock, tree, config, log, sessionIds } = this.#parts;
+    const tracker = new Sessions<Requester>(clock, config.tickTimeMs, serverId, sessionIds, {
+      mayExpire: () => proposer.mayExpire(),
+      expired: (session) => {
+        log.info({ session: session.key, timeoutMs: session.timeoutMs }, "session expired");
+        this.#parts.stats.expiredSessions++;
+        proposer.expire(session);
+      },
+    });
+    tree.sessions.forEach((high, low, timeoutMs) => tracker.restore(high, low, timeoutMs));
+    return tracker;
+  }
+
+  #learnerSessions(): LearnerSessions<Requester> {
+    const { clock, config, tree, sessionIds } = this.#parts;
+    return new LearnerSessions<Requester>(clock, config.tickTimeMs, sessionIds, (high, low) =>
+      tree.sessions.has(high, low),
+    );
+  }
+
+  #introduceReaper(proposer: LocalProposer): Reaper {
+    const { clock, tree, config } = this.#parts;
+    return new Reaper(
+      clock,
+      tree,
+      {
+        checkIntervalMs: config.containerCheckIntervalMs,
+        maxPerMinute: config.containerMaxPerMinute,
+        maxNeverUsedMs: config.containerMaxNeverUsedMs,
+      },
+      (path, czxid) => proposer.reap(path, czxid),
+    );
+  }
+}
