@@ -125,6 +125,8 @@ export interface Link {
   /** No `data` until `resume`: the peer feels it as a full window. */
   pause(): void;
   resume(): void;
+  /** Has the kernel ask a silent peer whether it is still there; if not, the connection is dropped. */
+  keepAlive(): void;
   /** Ends the stream after what was written. */
   end(): void;
   /** Drops the connection now; `closed` follows. */

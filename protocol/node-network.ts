@@ -23,6 +23,9 @@ import type {
 /** What one read takes from the kernel at most. */
 const RECEIVE_BYTES = 0x1_0000;
 
+/** Silence after which a peer is asked. A dead one is given up ten seconds later. */
+const KEEP_ALIVE_AFTER_MS = 30_000;
+
 const NOTHING = new Uint8Array(0);
 
 /** Until `accept` has set its own: bytes cannot arrive before it returns. */
@@ -198,6 +201,10 @@ class NodeLink implements Link {
   resume(): void {
     this.#paused = false;
     this.#socket?.resume();
+  }
+
+  keepAlive(): void {
+    this.#socket?.setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
   }
 
   end(): void {

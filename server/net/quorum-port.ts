@@ -17,9 +17,9 @@ import type {
 import { type Packet, PacketType, readLearnerInfo } from "../../protocol/quorum.ts";
 import type { EndDetails } from "../pipeline/requester.ts";
 import type { QuorumLink, QuorumLinkHandlers } from "../zab/effects.ts";
+import { Dial } from "./dial.ts";
 import { Listening } from "./listening.ts";
 import { Offences } from "./offences.ts";
-import { QuorumDial } from "./quorum-dial.ts";
 import { PacketLink } from "./quorum-link.ts";
 
 export interface QuorumPortOptions {
@@ -33,6 +33,11 @@ export interface QuorumPortOptions {
 /** The port of the term before is closed in a turn of its own. */
 const BIND_TRIES_MAX = 30;
 const BIND_PAUSE_MS = 100;
+
+/** A leader that was just elected may not listen yet (C-2). */
+const DIAL_TRIES_MAX = 5;
+/** `leaderConnectDelayDuringRetryMs`. */
+const DIAL_PAUSE_MS = 100;
 
 /** Connections that have not said whose they are. */
 const STRANGERS_MAX = 128;
@@ -51,7 +56,7 @@ export class QuorumPort {
   readonly #options: QuorumPortOptions;
   readonly #offences: Offences;
   #listening: Listening | undefined;
-  #dial: QuorumDial | undefined;
+  #dial: Dial | undefined;
   /** In the order in which they came. */
   readonly #strangers = new Set<Stranger>();
   /** Connections that were let in, or that still may be, until the last byte of them. */
@@ -113,11 +118,11 @@ export class QuorumPort {
     failed: (reason: string) => void,
   ): void {
     this.hangUp();
-    this.#dial = new QuorumDial(
+    this.#dial = new Dial(
       this.#clock,
       this.#network,
       addresses,
-      limitMs,
+      { limitMs, triesMax: DIAL_TRIES_MAX, pauseMs: DIAL_PAUSE_MS },
       (raw) => {
         this.#dial = undefined;
         const link = new PacketLink(this.#clock, raw, this.#options.dataMax);

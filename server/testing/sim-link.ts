@@ -142,6 +142,9 @@ export class SimLink implements Link {
     this.#finishSending();
   }
 
+  /** A simulated peer that is gone is found out by nobody who does not write to it. */
+  keepAlive(): void {}
+
   destroy(): void {
     if (this.#state === "closed") return;
     this.abandon();

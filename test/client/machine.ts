@@ -251,6 +251,8 @@ export class TestLink implements Link {
     this.destroy();
   }
 
+  keepAlive(): void {}
+
   destroy(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";

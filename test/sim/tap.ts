@@ -175,6 +175,10 @@ class TappedLink implements Link, LinkHandlers {
     this.inner?.end();
   }
 
+  keepAlive(): void {
+    this.inner?.keepAlive();
+  }
+
   destroy(): void {
     this.inner?.destroy();
   }

@@ -1,6 +1,6 @@
 /**
- * A learner's way to its leader (C-1, C-2): all of the leader's addresses at once, each up to five
- * times, since a leader that was just elected may not listen yet. The first connection wins.
+ * A way to another server: all of its addresses at once, each as often as is asked for. The first
+ * connection wins.
  */
 import type {
   Address,
@@ -12,18 +12,23 @@ import type {
   Timer,
 } from "../../protocol/host.ts";
 
-/** At each address. */
-const TRIES_MAX = 5;
-/** `leaderConnectDelayDuringRetryMs`. */
-const PAUSE_MS = 100;
+export interface DialOptions {
+  /** In all. */
+  readonly limitMs: number;
+  /** At each address, at least 1. */
+  readonly triesMax: number;
+  /** Between two of them. */
+  readonly pauseMs: number;
+}
 
-export class QuorumDial {
+export class Dial {
   readonly #clock: Clock;
   readonly #network: Network;
   /** The connection is the callee's, who sets its handlers before this returns. */
   readonly #opened: (link: Link) => void;
   readonly #failed: (reason: string) => void;
   readonly #ways: readonly Way[];
+  readonly #options: DialOptions;
   readonly #limit: Timer;
   #isSettled = false;
 
@@ -32,7 +37,7 @@ export class QuorumDial {
     clock: Clock,
     network: Network,
     addresses: readonly Address[],
-    limitMs: number,
+    options: DialOptions,
     opened: (link: Link) => void,
     failed: (reason: string) => void,
   ) {
@@ -40,8 +45,9 @@ export class QuorumDial {
     this.#network = network;
     this.#opened = opened;
     this.#failed = failed;
-    this.#limit = clock.after(limitMs, () => this.#fail("no answer in time"));
-    this.#ways = addresses.map((address) => new Way(this, address));
+    this.#options = options;
+    this.#limit = clock.after(options.limitMs, () => this.#fail("no answer in time"));
+    this.#ways = addresses.map((address) => new Way(this, address, options.triesMax));
     for (const way of this.#ways) way.dial();
   }
 
@@ -58,7 +64,7 @@ export class QuorumDial {
   }
 
   afterPause(callback: () => void): Timer {
-    return this.#clock.after(PAUSE_MS, callback);
+    return this.#clock.after(this.#options.pauseMs, callback);
   }
 
   won(way: Way, link: Link): void {
@@ -80,15 +86,16 @@ export class QuorumDial {
 
 /** One address. */
 class Way implements LinkHandlers {
-  readonly #dial: QuorumDial;
+  readonly #dial: Dial;
   readonly #address: Address;
   #link: Link | undefined;
   #pause: Timer | undefined;
-  #triesLeft = TRIES_MAX;
+  #triesLeft: number;
 
-  constructor(dial: QuorumDial, address: Address) {
+  constructor(dial: Dial, address: Address, triesMax: number) {
     this.#dial = dial;
     this.#address = address;
+    this.#triesLeft = triesMax;
   }
 
   get isSpent(): boolean {
