@@ -16,10 +16,13 @@ export class FileWindow {
   #from = 0;
   #filled = 0;
 
-  constructor(file: ByteSource) {
+  readonly #chunkBytes: number;
+
+  constructor(file: ByteSource, chunkBytes: number = CHUNK_BYTES) {
     this.#file = file;
+    this.#chunkBytes = chunkBytes;
     this.size = file.size();
-    this.bytes = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, this.size));
+    this.bytes = Buffer.allocUnsafeSlow(Math.min(chunkBytes, this.size));
   }
 
   /**
@@ -42,7 +45,7 @@ export class FileWindow {
   #load(position: number, count: number): void {
     const at = position - this.#from;
     const kept = at >= 0 && at < this.#filled ? this.#filled - at : 0;
-    const wanted = Math.max(count, Math.min(CHUNK_BYTES, this.size - position));
+    const wanted = Math.max(count, Math.min(this.#chunkBytes, this.size - position));
     if (wanted > this.bytes.length) {
       const larger = Buffer.allocUnsafeSlow(wanted);
       this.bytes.copy(larger, 0, at, at + kept);

@@ -15,6 +15,13 @@ import {
 import type { LogEnding } from "./log-tail.ts";
 import { judgeHeader, judgeTail } from "./log-tail.ts";
 
+export interface LogFileOptions {
+  /** Where a record begins that is known to: the first to be read. 0: the file's first one. */
+  readonly from: number;
+  /** Read from the disk at a time. */
+  readonly readBytes: number;
+}
+
 export class LogFile {
   readonly path: string;
   readonly size: number;
@@ -28,12 +35,13 @@ export class LogFile {
   readonly #window: FileWindow;
   readonly #hasHeader: boolean;
   /** Where the next record begins. */
-  #offset = FILE_HEADER_BYTES;
+  #offset: number;
 
-  constructor(disk: Disk, path: string) {
+  constructor(disk: Disk, path: string, options?: LogFileOptions) {
     this.path = path;
+    this.#offset = Math.max(options?.from ?? 0, FILE_HEADER_BYTES);
     this.#file = disk.openNow(path, "read");
-    this.#window = new FileWindow(this.#file);
+    this.#window = new FileWindow(this.#file, options?.readBytes);
     this.size = this.#window.size;
     this.bytes = this.#window.bytes;
     const at = this.#window.locate(0, FILE_HEADER_BYTES);

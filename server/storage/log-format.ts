@@ -14,6 +14,8 @@ import { FILE_HEADER_BYTES, LOG_FILE_HEADER, writeFileHeader } from "../../proto
 export const RECORD_HEAD_BYTES = 12;
 /** The byte after a payload. */
 export const RECORD_END = 0x42;
+/** Of a record, what is no payload. */
+export const RECORD_OVERHEAD_BYTES: number = RECORD_HEAD_BYTES + 1;
 /** clientId, cxid, zxid, time, type. */
 export const TXN_HEADER_BYTES = 32;
 /** Where a payload's header has the zxid. */

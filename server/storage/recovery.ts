@@ -22,6 +22,8 @@ import {
 } from "./files.ts";
 import { settleInstalledNow } from "./installed.ts";
 import { LogFile } from "./log-file.ts";
+import { RECORD_OVERHEAD_BYTES } from "./log-format.ts";
+import type { LogIndex } from "./log-index.ts";
 import type { LogEnding } from "./log-tail.ts";
 import { findOrphans, ttlRefusal } from "./owners.ts";
 import { RecoveryError } from "./recovery-error.ts";
@@ -41,6 +43,8 @@ export interface RecoveryOptions {
    * are the reader's again afterwards.
    */
   readonly replayed?: (bytes: Buffer, start: number, end: number, zxid: Zxid, before: Zxid) => void;
+  /** Is told where those records lie. */
+  readonly index?: LogIndex;
 }
 
 export interface Recovered {
@@ -124,6 +128,7 @@ class Recovery {
     }
     const base = this.#loadNewest();
     const { tree } = base;
+    this.#options.index?.reset(Math.max(base.zxid, 0));
     const checks = new ReplayChecks(tree, Math.max(base.zxid, 0), base.digest);
     const logs = this.#replay(base, checks);
     if (base.zxid < 0 && this.#replayed === 0) this.#refuseUnlessMayBeEmpty();
@@ -263,6 +268,8 @@ class Recovery {
     checks.applied(log.zxid);
     this.#replayed++;
     this.#options.replayed?.(log.bytes, log.start, log.end, log.zxid, before);
+    const from = log.offset - RECORD_OVERHEAD_BYTES - (log.end - log.start);
+    this.#options.index?.add(log.path, from, log.offset, log.zxid, log.zxid);
   }
 
   /** ST-25 */

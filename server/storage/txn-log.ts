@@ -24,6 +24,7 @@ import type { Zxid } from "../../protocol/zxid.ts";
 import { logName } from "./files.ts";
 import { LogBatch } from "./log-batch.ts";
 import { logHeader } from "./log-format.ts";
+import type { LogIndex } from "./log-index.ts";
 
 export interface TxnLogOptions {
   /** The version-2 directory of logs. */
@@ -42,6 +43,8 @@ export interface TxnLogOptions {
   readonly forceSync: boolean;
   /** An fsync that takes longer is told to `onSlowSync`. */
   readonly syncWarningMs: number;
+  /** Is told where records lie once they are durable. */
+  readonly index?: LogIndex;
 }
 
 export interface TxnLogEvents {
@@ -112,6 +115,7 @@ export class TxnLog {
 
   /** The file that is appended to. Undefined: the next batch creates one. */
   #file: DiskFile | undefined;
+  #path = "";
   /** Where the next record goes. Invariant, with a file: header <= position <= size. */
   #position = 0;
   /** Up to here the file is durable, and so is its name. Invariant: durableTo <= position. */
@@ -244,9 +248,9 @@ export class TxnLog {
   }
 
   #createFile(): void {
-    const path = `${this.#options.directory}/${logName(this.#batch().firstZxid)}`;
+    this.#path = `${this.#options.directory}/${logName(this.#batch().firstZxid)}`;
     this.#directoryDirty = true;
-    this.#disk.open(path, "create", (error, file) => {
+    this.#disk.open(this.#path, "create", (error, file) => {
       this.#file = file;
       if (!this.#goesOn(error) || file === undefined) return;
       this.#position = FILE_HEADER_BYTES;
@@ -342,6 +346,8 @@ export class TxnLog {
   #becomeDurable(): void {
     const batch = this.#batch();
     this.durableZxid = batch.lastZxid;
+    const from = this.#position - batch.length;
+    this.#options.index?.add(this.#path, from, this.#position, batch.firstZxid, batch.lastZxid);
     this.#durableTo = this.#position;
     this.#events.onDurable(batch.lastZxid);
     if (this.#handedOut === undefined) this.#pass();
