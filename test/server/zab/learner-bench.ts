@@ -180,7 +180,7 @@ class FakeReplica implements Replica {
 
   truncate(zxid: Zxid, done: (outcome: "done" | "unreachable") => void): void {
     this.#ask("truncate", `truncate ${zxidHex(zxid)}`, (outcome) => {
-      if (outcome === "unreachable") {
+      if (outcome === "unreachable" || zxid > this.lastZxid) {
         done("unreachable");
         return;
       }
@@ -272,6 +272,8 @@ export class LearnerBench {
   isPaused = false;
   /** Bytes that `fill` may write in one turn. */
   room = 1_000_000;
+  /** Hears of each line at the moment when it happens. */
+  onLine: (line: string) => void = () => {};
   readonly #lines: string[] = [];
   readonly #isLeaderOurs: boolean;
   #nowMs = 0;
@@ -397,11 +399,14 @@ export class LearnerBench {
     return this;
   }
 
+  /** What has waited for longest. */
+  releaseNext(): this {
+    return this.release(this.replica.waiting[0] as Work);
+  }
+
   /** All of them, until nothing waits. */
   releaseAll(): this {
-    for (let work = this.replica.waiting[0]; work !== undefined; work = this.replica.waiting[0]) {
-      this.release(work as Work);
-    }
+    while (this.replica.waiting.length > 0) this.releaseNext();
     return this;
   }
 
@@ -451,7 +456,12 @@ export class LearnerBench {
 
   #say(line: string): void {
     this.#flushOut();
+    this.#push(line);
+  }
+
+  #push(line: string): void {
     this.#lines.push(line);
+    this.onLine(line);
   }
 
   #endTurn(): void {
@@ -468,8 +478,8 @@ export class LearnerBench {
     this.#out.clear();
     const splitter = new PacketSplitter(
       1_000_000,
-      (packet) => this.#lines.push(`→ ${described(packet)}`),
-      (reason) => this.#lines.push(`→ garbage: ${reason}`),
+      (packet) => this.#push(`→ ${described(packet)}`),
+      (reason) => this.#push(`→ garbage: ${reason}`),
     );
     splitter.push(bytes);
   }
