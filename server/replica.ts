@@ -14,6 +14,7 @@ import { assert } from "../protocol/assert.ts";
 import type { Clock, Disk, HostError, Random } from "../protocol/host.ts";
 import { makeZxid, type Zxid, zxidHex } from "../protocol/zxid.ts";
 import { type Applier, Delivery } from "./delivery.ts";
+import { HeldTree } from "./held-tree.ts";
 import { introducePurge, type PurgeOptions } from "./purging.ts";
 import { replay } from "./replay.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -27,6 +28,7 @@ import {
 import { isHostError } from "./storage/disk-errors.ts";
 import { Epochs } from "./storage/epochs.ts";
 import type { StorageDirectories } from "./storage/files.ts";
+import { settleInstalled } from "./storage/installed.ts";
 import type { Recovered, RecoveryReport } from "./storage/recovery.ts";
 import { RecoveryError } from "./storage/recovery-error.ts";
 import type { SnapshotReport } from "./storage/snapshot-writer.ts";
@@ -35,7 +37,6 @@ import { TreeStreams } from "./storage/tree-stream.ts";
 import { type TruncationOutcome, truncateHistory } from "./storage/truncation.ts";
 import { TxnLog, type TxnLogOptions } from "./storage/txn-log.ts";
 import type { DataTree, TreeOptions } from "./tree/data-tree.ts";
-import { txnPaths } from "./txn-paths.ts";
 import type { Installation, QuorumLink, Replica, TreeStream, ZabLog } from "./zab/effects.ts";
 import { TxnWindow } from "./zab/txn-window.ts";
 
@@ -72,9 +73,6 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
   readonly directories: StorageDirectories;
   /** Of the last recovery. */
   report: RecoveryReport;
-  /** A tree that is not the leader's; what comes next would not fit it. */
-  isDiverged = false;
-
   readonly #clock: Clock;
   readonly #disk: Disk;
   readonly #options: ReplicaOptions;
@@ -82,7 +80,7 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
   readonly #events: ReplicaEvents;
   readonly #epochs: Epochs;
   readonly #delivery: Delivery;
-  #tree: DataTree;
+  readonly #held: HeldTree;
   readonly #snapshots: Snapshots;
   readonly #purge: AutoPurge;
   readonly #streams: TreeStreams;
@@ -90,10 +88,8 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
   #hasSnapshot: boolean;
   /** Whoever made the directory wants it to begin empty. The marker stays until it does not. */
   #isInitialized: boolean;
-  /** Memory holds txns that neither log nor snapshot has, or another tree (S-27). */
-  #isAhead = false;
-  /** Up to here the tree may have effects of txns that are still to come (storage F-11). */
-  #fuzzyUpTo: Zxid = 0;
+  /** The tree has come from a leader, and the disk holds another history. */
+  #isAdopted = false;
   #isFlushScheduled = false;
   #hasFailed = false;
 
@@ -119,8 +115,14 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
     this.window = new TxnWindow(options.commitLogCount, 0);
     const recovered = this.#recover();
     this.report = recovered.report;
-    this.#tree = recovered.tree;
-    this.#snapshots = new Snapshots(host, this.directories.snapshots, this.#tree, {
+    this.#held = new HeldTree(
+      recovered.tree,
+      this.window,
+      options.comparesDigests,
+      zabLog,
+      (zxid) => host.clock.endOfTurn(() => events.diverged(zxid)),
+    );
+    this.#snapshots = new Snapshots(host, this.directories.snapshots, recovered.tree, {
       taken: (report) => this.#snapshotTaken(report),
       failed: (error) => this.#failDisk("a snapshot", error),
     });
@@ -133,17 +135,17 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
     this.log = this.#newLog(host);
     this.#purge = introducePurge(host, this.directories, options, zabLog);
     this.#streams = new TreeStreams(host.clock);
-    this.#delivery = new Delivery(host.clock, this.window, this.#directly);
-    this.#adopted(recovered.fuzzyUpTo);
+    this.#delivery = new Delivery(host.clock, this.window, this.#held);
+    this.#holdRecovered(recovered);
   }
 
   /** The znodes. Another tree after `truncate`, `adopt` and `reload`. */
   get tree(): DataTree {
-    return this.#tree;
+    return this.#held.tree;
   }
 
   get lastZxid(): Zxid {
-    return this.#tree.lastZxid;
+    return this.tree.lastZxid;
   }
 
   get acceptedEpoch(): number {
@@ -152,6 +154,10 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
 
   get currentEpoch(): number {
     return this.#epochs.current;
+  }
+
+  get isDiverged(): boolean {
+    return this.#held.isDiverged;
   }
 
   get isEmpty(): boolean {
@@ -166,7 +172,7 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
     };
     this.#epochs.settle(() => {
       if (this.#hasSnapshot) open();
-      else this.#snapshots.save(open);
+      else this.#snapshots.save(false, open);
     });
   }
 
@@ -174,12 +180,12 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
 
   /** Who applies what is committed: the pipeline, from when a term serves until it is over. */
   set applier(applier: Applier | undefined) {
-    this.#delivery.applier = applier ?? this.#directly;
+    this.#delivery.applier = applier ?? this.#held;
     if (applier === undefined) {
-      this.#tree.observer = this.#observer;
+      this.#held.observe();
       return;
     }
-    this.#becomeWhole();
+    this.#held.becomeWhole();
     if (this.#snapshots.isOwed) this.takeSnapshot();
   }
 
@@ -216,7 +222,7 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
 
   beginEpoch(epoch: number): void {
     this.window.beginEpoch(epoch);
-    this.#tree.lastZxid = makeZxid(epoch, 0);
+    this.tree.lastZxid = makeZxid(epoch, 0);
   }
 
   /**
@@ -226,7 +232,7 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
   settle(done: () => void): void {
     this.#quiesce(() => {
       // The log may end behind the window where a leader fell between logging and proposing.
-      if (this.#isAhead || this.log.lastZxid > this.window.lastZxid) {
+      if (this.#isAhead() || this.log.lastZxid > this.window.lastZxid) {
         if (this.#reloadNow()) done();
         return;
       }
@@ -259,22 +265,20 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
 
   adopt(installation: Installation): void {
     assert(installation instanceof TreeIntake, "a tree that was not taken in here");
-    this.#tree = installation.tree;
-    this.#isAhead = true;
-    this.isDiverged = false;
+    this.#isAdopted = true;
+    this.#held.isDiverged = false;
     this.window.reset(installation.zxid);
-    this.#snapshots.replace(this.#tree);
     // Up to where the leader will have sent txns that its copy may hold already (S-7, S-8).
-    this.#adopted(Number.POSITIVE_INFINITY);
+    this.#hold({ tree: installation.tree, fuzzyUpTo: Number.POSITIVE_INFINITY });
   }
 
   /** Nothing is applied until it is done: NEWLEADER is being handled. */
   saveTree(done: () => void): void {
     this.#delivery.whenDone(() => {
-      this.#becomeWhole();
+      this.#held.becomeWhole();
       this.log.whenDurable(() => {
-        this.#snapshots.save(() => {
-          this.#isAhead = false;
+        this.#saveTree(() => {
+          this.#isAdopted = false;
           this.log.resetTo(this.lastZxid);
           done();
         });
@@ -282,8 +286,25 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
     });
   }
 
+  /** What came from a leader takes the place of all that is there. */
+  #saveTree(done: () => void): void {
+    if (!this.#isAdopted) {
+      this.#snapshots.save(false, done);
+      return;
+    }
+    this.#purge.hold(() => {
+      this.#snapshots.save(true, () => {
+        settleInstalled(this.#disk, this.directories, (error) => {
+          this.#purge.release();
+          if (error !== undefined) this.#failDisk("the leader's tree", error);
+          else done();
+        });
+      });
+    });
+  }
+
   streamTree(link: QuorumLink, done: () => void): TreeStream {
-    return this.#streams.open(this.#tree, link, done);
+    return this.#streams.open(this.tree, link, done);
   }
 
   reload(done: () => void): void {
@@ -292,31 +313,16 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
     });
   }
 
-  /**
-   * From the tree's observer: a txn's digest is not the tree's. What is wrong may be here or at the
-   * leader; either way the two must not go on side by side.
-   */
+  /** From who serves: the tree is not what its leader's txn says. */
   digestMismatch(zxid: Zxid): void {
-    if (this.isDiverged || !this.#options.comparesDigests) return;
-    this.isDiverged = true;
-    // What follows does not fit the tree.
-    this.window.beginSlice(0);
-    this.#zabLog.error(
-      {
-        zxid: zxidHex(zxid),
-        paths: txnPaths(this.window.bytes, this.window.start, this.window.end),
-      },
-      "after this txn the tree here is not the leader's: this server stops serving and takes the " +
-        "leader's tree. Keep its directories for the search; what differs may be older than this",
-    );
-    this.#clock.endOfTurn(() => this.#events.diverged(zxid));
+    this.#held.digestMismatch(zxid);
   }
 
   // Snapshots
 
   /** Takes a snapshot in the background, unless one is under way: false. */
   takeSnapshot(): boolean {
-    return !this.#isAhead && this.#snapshots.take();
+    return !this.#isAhead() && this.#snapshots.take();
   }
 
   /** Makes durable what was logged and closes the log. */
@@ -358,49 +364,33 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
 
   // The tree
 
-  readonly #observer = {
-    applied: (): void => {},
-    digestMismatch: (zxid: Zxid): void => this.digestMismatch(zxid),
-  };
-
-  /** Applies while nobody is served. */
-  readonly #directly: Applier = {
-    committed: (window) => {
-      while (!this.isDiverged && window.next()) {
-        // Behind a TRUNC txns come that only the snapshot of `saveTree` makes durable.
-        if (window.zxid > this.log.lastZxid) this.#isAhead = true;
-        const mode = window.zxid <= this.#fuzzyUpTo ? "replay" : "live";
-        this.#tree.apply(window.bytes, window.start, window.end, mode);
-        if (window.zxid >= this.#fuzzyUpTo) this.#becomeWhole();
-      }
-    },
-  };
-
-  /** Every txn whose effects the tree may have had before has been applied. */
-  #becomeWhole(): void {
-    if (this.#fuzzyUpTo === 0) return;
-    this.#fuzzyUpTo = 0;
-    this.#tree.compareDigestsFrom = 0;
-    // Replay does not count for quotas (storage F-8).
-    this.#tree.quotas.recount();
+  /** Another tree, in place of the one that was: nothing that was asked of that one goes on. */
+  #hold({ tree, fuzzyUpTo }: Pick<Recovered, "tree" | "fuzzyUpTo">): void {
+    this.#snapshots.replace(tree);
+    this.#held.replace(tree, fuzzyUpTo);
+    this.#delivery.forget();
   }
 
-  /** Another tree, in place of the one that was: nothing that was asked of that one goes on. */
-  #adopted(fuzzyUpTo: Zxid): void {
-    this.#fuzzyUpTo = fuzzyUpTo;
-    this.#tree.compareDigestsFrom = fuzzyUpTo;
-    this.#tree.observer = this.#observer;
-    this.#delivery.forget();
+  #holdRecovered(recovered: Recovered): void {
+    this.report = recovered.report;
+    this.#hold(recovered);
+    const isSound = recovered.report.digestMismatches.length === 0;
+    if (!isSound && this.#options.comparesDigests) this.#held.isDiverged = true;
+  }
+
+  /**
+   * Memory holds what neither log nor snapshot has: a leader's tree, or the txns behind it or behind
+   * a TRUNC, which only the snapshot of `saveTree` makes durable (S-27).
+   */
+  #isAhead(): boolean {
+    return this.#isAdopted || this.#held.appliedZxid > this.log.lastZxid;
   }
 
   // The disk
 
   #recover(): Recovered {
-    const { tree, trustEmpty, comparesDigests } = this.#options;
-    const options = { tree, trustEmpty };
-    const recovered = replay(this.#disk, this.directories, options, this.window, this.#zabLog);
-    if (comparesDigests && recovered.report.digestMismatches.length > 0) this.isDiverged = true;
-    return recovered;
+    const { tree, trustEmpty } = this.#options;
+    return replay(this.#disk, this.directories, { tree, trustEmpty }, this.window, this.#zabLog);
   }
 
   /** Undefined: it failed, and the server stops (storage ST-30). */
@@ -419,7 +409,7 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
     }
     if (outcome === "unreachable") return outcome;
     if (!this.#reloadNow()) return undefined;
-    const isExact = this.lastZxid === zxid && this.#fuzzyUpTo === 0;
+    const isExact = this.lastZxid === zxid && this.#held.isWhole;
     if (!isExact) {
       this.#fail(
         EXIT_SYNC,
@@ -433,14 +423,11 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
 
   /** False: it failed, and the server stops. */
   #reloadNow(): boolean {
-    this.#isAhead = false;
+    this.#isAdopted = false;
     try {
       const recovered = this.#recover();
-      this.report = recovered.report;
-      this.#tree = recovered.tree;
-      this.#snapshots.replace(this.#tree);
       this.log.resetTo(recovered.lastZxid);
-      this.#adopted(recovered.fuzzyUpTo);
+      this.#holdRecovered(recovered);
       return true;
     } catch (error) {
       if (!(error instanceof RecoveryError) && !isHostError(error)) throw error;
@@ -451,7 +438,7 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
 
   /** Calls back when nothing of ours is on its way to the disk; a snapshot is given up. */
   #quiesce(done: () => void): void {
-    assert(this.#delivery.applier === this.#directly, "the history changes under a term");
+    assert(this.#delivery.applier === this.#held, "the history changes under a term");
     this.#snapshots.abandon(() => {
       this.#epochs.whenIdle(() => this.log.whenDurable(done));
     });

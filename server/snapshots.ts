@@ -55,10 +55,17 @@ export class Snapshots {
     return this.#writer.take(this.#taken(() => undefined));
   }
 
-  /** Takes a snapshot and calls back when it is durable, never if that fails. */
-  save(done: () => void): void {
+  /**
+   * Takes a snapshot while nobody is served, and calls back when it is durable, never if that fails.
+   *
+   * @param replaces It is to take the place of all history (storage/installed.ts).
+   */
+  save(replaces: boolean, done: () => void): void {
     this.abandon(() => {
-      this.#whenGone(() => this.#writer.take(this.#taken(done)));
+      this.#whenGone(() => {
+        if (replaces) this.#writer.install(this.#taken(done));
+        else this.#writer.takeAtOnce(this.#taken(done));
+      });
     });
   }
 

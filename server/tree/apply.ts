@@ -30,8 +30,11 @@ export interface ApplyObserver {
    * A multi that failed names each of its operations with type `error` and its code.
    */
   applied(type: number, code: number, slot: Slot, pathStart: number, pathEnd: number): void;
-  /** The tree is not what the txn says it should be after it. */
-  digestMismatch(zxid: Zxid, expectedHigh: number, expectedLow: number): void;
+  /**
+   * The tree is not what the txn says it should be after it; or the txn, which is the next one, does
+   * not fit the tree: then no digest is needed to know that it is another one than its leader's.
+   */
+  digestMismatch(zxid: Zxid): void;
 }
 
 /** No record of a log is longer than this, whatever `jute.maxbuffer` was. */
@@ -251,7 +254,7 @@ export class TxnApplier {
     const slot = tree.find(bytes, start, end);
     const parent = slot === 0 ? this.#parentOf(bytes, start, end) : tree.parent(slot);
     if (slot !== 0) {
-      assert(this.#replay || tree.childCount(slot) === 0, "a deleted znode has no children");
+      if (tree.childCount(slot) > 0) this.#misfit();
       const acl = tree.acl(slot);
       const dataLength = tree.dataLength(slot);
       // The list outlives the znode until its watchers have been told.
@@ -370,7 +373,7 @@ export class TxnApplier {
     const high = reader.int();
     const low = reader.int();
     if (high === tree.digestHigh && low === tree.digestLow) return;
-    tree.observer?.digestMismatch(this.#zxid, high, low);
+    tree.observer?.digestMismatch(this.#zxid);
   }
 
   /** Not while a fuzzy snapshot is replayed: the tree is of no single zxid then. */
@@ -380,9 +383,17 @@ export class TxnApplier {
     tree.digestLog.add(this.#zxid, tree.digestHigh, tree.digestLow);
   }
 
+  /** Nothing unusual while a fuzzy snapshot is replayed. */
+  #misfit(): void {
+    if (this.#replay) return;
+    const { observer } = this.#tree;
+    assert(observer !== undefined, "a live txn fits the tree");
+    observer.digestMismatch(this.#zxid);
+  }
+
   /** A znode is not there, or in the way: in replay it is part of what follows or came later. */
   #miss(code: number): number {
-    assert(this.#replay, "a live txn fits the tree");
+    this.#misfit();
     return code;
   }
 
