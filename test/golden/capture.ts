@@ -1,5 +1,6 @@
 // `npm run golden`: captures test/golden/zookeeper-RELEASE anew from the Apache ZooKeeper that is
-// installed on this machine: the client port step by step, and a data directory.
+// installed on this machine: the client port step by step, a data directory, and that directory's
+// tree as it is sent to a learner.
 //
 // Golden.java drives Apache's own client through a proxy that writes down every frame. What no Java
 // client sends (old handshakes, other clients' habits, bad requests) is sent from here by hand.
@@ -23,6 +24,7 @@ import { fileURLToPath } from "node:url";
 import { bigIntHighWord, bigIntLowWord } from "../../protocol/zxid.ts";
 import { ApacheServer, javaClassPath } from "../tools/apache.ts";
 import { Proxy } from "../tools/proxy.ts";
+import { captureQuorumPort } from "./capture-quorum.ts";
 import {
   type DirectorySession,
   type DirectoryZnode,
@@ -39,7 +41,7 @@ const CONTAINER_CHECK_MS = 200;
 
 async function main(): Promise<void> {
   await captureClientPort();
-  await captureDirectory();
+  await captureQuorumPort(await captureDirectory());
 }
 
 // ---- The client port ----
@@ -118,7 +120,7 @@ async function runRaw(port: number, step: RawStep): Promise<GoldenFrame[]> {
 
 // ---- A data directory ----
 
-async function captureDirectory(): Promise<void> {
+async function captureDirectory(): Promise<Provenance> {
   const server = await ApacheServer.start({
     properties: { "znode.container.checkIntervalMs": String(CONTAINER_CHECK_MS) },
     settings: { maxSessionTimeout: String(SESSION_TIMEOUT_MAX_MS) },
@@ -157,6 +159,7 @@ async function captureDirectory(): Promise<void> {
       join(directory, "contents.jsonl"),
       formatDirectoryContents({ head, sessions, znodes }),
     );
+    return provenance;
   } finally {
     await server.stop();
   }

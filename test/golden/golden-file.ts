@@ -72,6 +72,15 @@ export function goldenFile(release: string, step: string): URL {
   return new URL(`./zookeeper-${release}/client-port/${step}.txt`, import.meta.url);
 }
 
+/** The same of the quorum port: the learner is the client there, and packets are the frames. */
+export function quorumGoldenFile(release: string, step: string): URL {
+  return new URL(`./zookeeper-${release}/quorum-port/${step}.txt`, import.meta.url);
+}
+
+export function readQuorumGolden(release: string, step: string): Golden {
+  return parseGolden(readFileSync(quorumGoldenFile(release, step), "utf8"));
+}
+
 export function readGolden(release: string, step: string): Golden {
   return parseGolden(readFileSync(goldenFile(release, step), "utf8"));
 }
