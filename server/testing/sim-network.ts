@@ -48,6 +48,11 @@ export class SimFabric {
     this.#draw = draw;
   }
 
+  /** The ends of connections that processes hold open. */
+  get openEnds(): number {
+    return this.#links.size;
+  }
+
   /** Cuts one way: nothing that `from` sends reaches `to`, and nobody is told. */
   cut(from: string, to: string): void {
     this.#cuts.add(`${from}>${to}`);
