@@ -1,0 +1,376 @@
+// What goes wrong in an ensemble's run: crashes of one, of most and of all, cuts of every shape, pauses, bad
+// disks, wiped disks, clocks that jump. All of it heals.
+
+import { EventKind, type SimRandom, type World } from "../../../server/testing/index.ts";
+import type { ClientActor } from "../client-actor.ts";
+import type { EnsembleServer } from "./server.ts";
+
+const SECOND_US = 1_000_000;
+const FIRST_US = 4 * SECOND_US;
+const LAST_US = 50 * SECOND_US;
+const FAULTS_MIN = 10;
+const FAULTS_MAX = 18;
+const DISK_WORK_MAX = 12;
+const DAY_MS = 86_400_000;
+
+type Fault = (nemesis: EnsembleNemesis) => void;
+
+const FAULTS: readonly (readonly [share: number, fault: Fault])[] = [
+  [12, (nemesis) => nemesis.crashInDiskWork()],
+  [8, (nemesis) => nemesis.crashLeader()],
+  [6, (nemesis) => nemesis.crashSome()],
+  [3, (nemesis) => nemesis.crashAll()],
+  [3, (nemesis) => nemesis.stop()],
+  [5, (nemesis) => nemesis.pauseServer()],
+  [2, (nemesis) => nemesis.pauseAll()],
+  [3, (nemesis) => nemesis.jumpServerClock()],
+  [3, (nemesis) => nemesis.slowDisk()],
+  [2, (nemesis) => nemesis.fillDisk()],
+  [2, (nemesis) => nemesis.breakDisk()],
+  [3, (nemesis) => nemesis.wipe()],
+  [8, (nemesis) => nemesis.isolate()],
+  [5, (nemesis) => nemesis.isolateOneWay()],
+  [6, (nemesis) => nemesis.partition()],
+  [4, (nemesis) => nemesis.cutLink()],
+  [4, (nemesis) => nemesis.resetLink()],
+  [4, (nemesis) => nemesis.slowLink()],
+  [4, (nemesis) => nemesis.cutClient()],
+  [3, (nemesis) => nemesis.pauseClient()],
+  [4, (nemesis) => nemesis.killClient()],
+];
+
+const TOTAL = FAULTS.reduce((sum, [share]) => sum + share, 0);
+
+export class EnsembleNemesis {
+  /** Faults that took effect. */
+  count = 0;
+  /** What a machine without faults of its medium must not do: refuse to start, or stop. */
+  readonly problems: string[] = [];
+  readonly #world: World;
+  readonly #servers: readonly EnsembleServer[];
+  readonly #clients: readonly ClientActor[];
+  readonly #draw: SimRandom;
+  /** Servers whose disk may fail by our doing. */
+  readonly #badDisks = new Set<EnsembleServer>();
+  #over = false;
+
+  constructor(
+    world: World,
+    servers: readonly EnsembleServer[],
+    clients: readonly ClientActor[],
+    draw: SimRandom,
+  ) {
+    this.#world = world;
+    this.#servers = servers;
+    this.#clients = clients;
+    this.#draw = draw;
+    for (const server of servers) {
+      server.actor.onFailure = (message) => this.#serverFailed(server, message);
+    }
+  }
+
+  plan(): void {
+    const faults = this.#draw.between(FAULTS_MIN, FAULTS_MAX);
+    for (let i = 0; i < faults; i++) {
+      this.#later(this.#draw.between(FIRST_US, LAST_US), () => this.#strike());
+    }
+  }
+
+  /** Mends everything and lets nothing more go wrong. */
+  heal(): void {
+    this.#over = true;
+    this.#world.fabric.heal();
+    for (const server of this.#servers) {
+      const { actor } = server;
+      actor.onDiskWork = () => {};
+      this.#healDisk(server);
+      actor.host.resume();
+      if (!actor.host.running) actor.start();
+    }
+    for (const client of this.#clients) {
+      client.host.resume();
+      if (!client.host.running) client.start();
+    }
+  }
+
+  crashInDiskWork(): void {
+    const { actor } = this.#server();
+    if (!actor.host.running) return this.resetLink();
+    let left = this.#draw.between(1, DISK_WORK_MAX);
+    actor.onDiskWork = () => {
+      if (--left > 0) return;
+      actor.onDiskWork = () => {};
+      this.#later(this.#draw.below(1200), () => {
+        if (actor.host.running && !this.#over) this.#crash(actor);
+      });
+    };
+  }
+
+  crashLeader(): void {
+    const leader = this.#leader();
+    if (leader === undefined || !leader.actor.host.running) return this.crashSome();
+    this.#crash(leader.actor);
+  }
+
+  /** Any number of them, a majority too. */
+  crashSome(): void {
+    const running = this.#servers.filter(({ actor }) => actor.host.running);
+    const victims = this.#shuffled(running).slice(0, this.#draw.between(1, running.length));
+    if (victims.length === 0) return this.pauseClient();
+    for (const { actor } of victims) {
+      this.#later(this.#draw.below(30_000), () => {
+        if (actor.host.running && !this.#over) this.#crash(actor);
+      });
+    }
+  }
+
+  crashAll(): void {
+    const how = this.#draw.pick(["kill", "power"] as const);
+    for (const { actor } of this.#servers) {
+      if (actor.host.running) this.#crash(actor, how);
+    }
+  }
+
+  /** SIGTERM, the leader's most of the time. */
+  stop(): void {
+    const { actor } = this.#draw.chance(0.7) ? (this.#leader() ?? this.#server()) : this.#server();
+    if (!actor.serving) return this.resetLink();
+    this.count++;
+    actor.stop(() =>
+      this.#later(0, () => {
+        actor.host.crash("kill");
+        this.#restartLater(actor);
+      }),
+    );
+  }
+
+  pauseServer(): void {
+    const { host } = this.#draw.chance(0.5)
+      ? (this.#leader() ?? this.#server()).actor
+      : this.#server().actor;
+    if (!host.running) return this.pauseClient();
+    this.count++;
+    host.pause();
+    this.#later(this.#seconds(0.02, 9), () => host.resume());
+  }
+
+  /** As SIGSTOP to all of them, or a laptop's lid: nobody must lose what he could not renew. */
+  pauseAll(): void {
+    this.count++;
+    const pauseUs = this.#seconds(1, 20);
+    for (const { actor } of this.#servers) {
+      if (actor.host.running) actor.host.pause();
+      this.#later(pauseUs + this.#draw.below(20_000), () => actor.host.resume());
+    }
+  }
+
+  jumpServerClock(): void {
+    this.count++;
+    this.#server().actor.host.clock.jump(this.#jump());
+  }
+
+  slowDisk(): void {
+    const { disk } = this.#server().actor.host;
+    this.count++;
+    disk.slow(this.#draw.between(5, 120));
+    this.#later(this.#seconds(1, 6), () => disk.slow(1));
+  }
+
+  fillDisk(): void {
+    const server = this.#server();
+    this.count++;
+    this.#badDisks.add(server);
+    server.actor.host.disk.fill(this.#draw.below(4));
+    this.#later(this.#seconds(3, 6), () => this.#healDisk(server));
+  }
+
+  breakDisk(): void {
+    const server = this.#server();
+    this.count++;
+    this.#badDisks.add(server);
+    server.actor.host.disk.failAfter(this.#draw.below(25), "EIO");
+  }
+
+  /**
+   * A disk is lost and an empty one put in its place: never more of them than a majority can do
+   * without, until they have synced again.
+   */
+  wipe(): void {
+    const voters = this.#servers.filter(({ votes }) => votes);
+    const forgetful = voters.filter((server) => server.isForgetful);
+    const server = this.#server();
+    const bearable = Math.floor((voters.length - 1) / 2);
+    const isOneMore = server.votes && !server.isForgetful;
+    if (forgetful.length + (isOneMore ? 1 : 0) > bearable) return this.crashInDiskWork();
+    if (!server.actor.host.running) return this.crashInDiskWork();
+    this.count++;
+    server.actor.kill("power");
+    server.wipe();
+    this.#restartLater(server.actor);
+  }
+
+  /** One server alone on its side, the leader most of the time. */
+  isolate(): void {
+    const server = this.#draw.chance(0.6) ? (this.#leader() ?? this.#server()) : this.#server();
+    this.count++;
+    for (const other of this.#servers) {
+      if (other !== server) this.#world.fabric.partition(server.name, other.name);
+    }
+    this.#healNetworkLater();
+  }
+
+  /** Nothing that one server says arrives, or nothing arrives there. */
+  isolateOneWay(): void {
+    const server = this.#draw.chance(0.6) ? (this.#leader() ?? this.#server()) : this.#server();
+    const isMute = this.#draw.chance(0.5);
+    this.count++;
+    for (const other of this.#servers) {
+      if (other === server) continue;
+      if (isMute) this.#world.fabric.cut(server.name, other.name);
+      else this.#world.fabric.cut(other.name, server.name);
+    }
+    this.#healNetworkLater();
+  }
+
+  /** Two sides of any size; at times one server reaches both. */
+  partition(): void {
+    const shuffled = this.#shuffled(this.#servers);
+    const bridge = this.#draw.chance(0.25) ? shuffled.pop() : undefined;
+    const at = this.#draw.between(1, Math.max(1, shuffled.length - 1));
+    this.count++;
+    for (const one of shuffled.slice(0, at)) {
+      for (const other of shuffled.slice(at)) {
+        if (one !== bridge) this.#world.fabric.partition(one.name, other.name);
+      }
+    }
+    this.#healNetworkLater();
+  }
+
+  cutLink(): void {
+    const [one, other] = this.#pair();
+    this.count++;
+    if (this.#draw.chance(0.5)) this.#world.fabric.cut(one, other);
+    else this.#world.fabric.partition(one, other);
+    this.#healNetworkLater();
+  }
+
+  resetLink(): void {
+    const [one, other] = this.#pair();
+    this.count++;
+    this.#world.fabric.reset(one, other, this.#draw.chance(0.4));
+  }
+
+  slowLink(): void {
+    const [one, other] = this.#pair();
+    this.count++;
+    this.#world.fabric.slow(one, other, this.#draw.between(10, 1000));
+    this.#healNetworkLater();
+  }
+
+  cutClient(): void {
+    const client = this.#client().host.name;
+    this.count++;
+    if (this.#draw.chance(0.5)) {
+      this.#world.fabric.reset(this.#server().name, client, this.#draw.chance(0.4));
+      return;
+    }
+    for (const server of this.#servers) {
+      if (this.#draw.chance(0.6)) this.#world.fabric.partition(server.name, client);
+    }
+    this.#healNetworkLater();
+  }
+
+  pauseClient(): void {
+    const { host } = this.#client();
+    if (!host.running) return;
+    this.count++;
+    host.pause();
+    this.#later(this.#seconds(0.1, 12), () => host.resume());
+  }
+
+  killClient(): void {
+    const client = this.#client();
+    if (!client.host.running) return;
+    this.count++;
+    client.kill(this.#draw.pick(["kill", "power"]));
+    this.#later(this.#seconds(0.1, 4), () => {
+      if (!client.host.running) client.start();
+    });
+  }
+
+  #strike(): void {
+    if (this.#over) return;
+    let at = this.#draw.fraction() * TOTAL;
+    for (const [share, fault] of FAULTS) {
+      at -= share;
+      if (at >= 0) continue;
+      fault(this);
+      return;
+    }
+  }
+
+  #crash(actor: EnsembleServer["actor"], how?: "kill" | "power"): void {
+    this.count++;
+    actor.kill(how ?? this.#draw.pick(["kill", "power", "power"]));
+    this.#restartLater(actor);
+  }
+
+  #serverFailed(server: EnsembleServer, message: string): void {
+    if (!this.#badDisks.has(server)) this.problems.push(`${server.name}: ${message}`);
+    this.#healDisk(server);
+    this.#restartLater(server.actor);
+  }
+
+  #restartLater(actor: EnsembleServer["actor"]): void {
+    this.#later(this.#seconds(0.05, 3), () => {
+      if (!actor.host.running) actor.start();
+    });
+  }
+
+  #healDisk(server: EnsembleServer): void {
+    this.#badDisks.delete(server);
+    server.actor.host.disk.heal();
+  }
+
+  #healNetworkLater(): void {
+    this.#later(this.#seconds(0.2, 10), () => this.#world.fabric.heal());
+  }
+
+  /** Who led last, as far as anybody saw. */
+  #leader(): EnsembleServer | undefined {
+    return this.#servers.find((server) => server.leads);
+  }
+
+  #server(): EnsembleServer {
+    return this.#draw.pick(this.#servers);
+  }
+
+  #pair(): [string, string] {
+    const [one, other] = this.#shuffled(this.#servers);
+    return [one?.name ?? "", other?.name ?? ""];
+  }
+
+  #client(): ClientActor {
+    return this.#draw.pick(this.#clients);
+  }
+
+  #shuffled<T>(all: readonly T[]): T[] {
+    const left = [...all];
+    const shuffled: T[] = [];
+    while (left.length > 0) shuffled.push(...left.splice(this.#draw.below(left.length), 1));
+    return shuffled;
+  }
+
+  #jump(): number {
+    const byMs = this.#draw.below(this.#draw.chance(0.5) ? 20_000 : DAY_MS);
+    return this.#draw.chance(0.5) ? byMs : -byMs;
+  }
+
+  #seconds(least: number, most: number): number {
+    return this.#draw.between(least * SECOND_US, most * SECOND_US);
+  }
+
+  #later(delayUs: number, run: () => void): void {
+    this.#world.schedule(undefined, delayUs, EventKind.script, run);
+  }
+}
