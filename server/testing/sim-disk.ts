@@ -41,7 +41,7 @@ export class SimDisk implements Disk {
   readonly losses: DiskLosses = { lostBlocks: 0, tornBlocks: 0, lostNames: 0 };
   readonly #world: World;
   readonly #host: SimHost;
-  readonly #root = new Directory();
+  #root = new Directory();
   readonly #underway = new Set<Underway>();
   #times = 1;
   #freeBlocks = Number.POSITIVE_INFINITY;
@@ -79,6 +79,12 @@ export class SimDisk implements Disk {
   names(directory: string): string[] {
     const found = this.#lookup(directory);
     return found instanceof Directory ? [...found.names.keys()] : [];
+  }
+
+  /** Puts an empty disk in its place. The machine is off. */
+  replace(): void {
+    this.#root = new Directory();
+    this.heal();
   }
 
   /** Flips a bit on the medium. The same call again mends it. */

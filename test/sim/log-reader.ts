@@ -34,6 +34,21 @@ function readFile(disk: Disk, path: string): Txn[] {
   return txns;
 }
 
+/** Every txn of a directory's logs, in order, as its bytes. */
+export function eachPayloadOfLogs(
+  disk: Disk,
+  directory: string,
+  take: (payload: Buffer, zxid: number) => void,
+): void {
+  const names = disk.list(directory).filter((name) => /^log\.[0-9a-f]+$/.test(name));
+  for (const name of names.sort((a, b) => zxidOf(a) - zxidOf(b))) {
+    eachPayload(disk, `${directory}/${name}`, (payload) => {
+      // TxnHeader: long clientId, int cxid, long zxid
+      take(payload, Number(payload.readBigInt64BE(12)));
+    });
+  }
+}
+
 /** Where in a log file the payloads of its whole records lie. */
 export function payloadsOf(
   disk: Disk,

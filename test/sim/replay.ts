@@ -61,16 +61,20 @@ export function replay(history: History): Replay {
   const reads = new Map<Reply, ReadOutcome>();
   const steps: Step[] = [];
 
-  const readAt = (zxid: number): void => {
-    for (const reply of readsAt.get(zxid) ?? []) {
+  let read = 0;
+  /** The reads that show what is there before a txn: an epoch's marker is a zxid without one. */
+  const readBefore = (zxid: number): void => {
+    for (; read < readsAt.length; read++) {
+      const reply = readsAt[read];
+      if (reply === undefined || reply.zxid >= zxid) return;
       const requester = requesters.get(reply.sent);
       if (requester !== undefined) reads.set(reply, model.read(reply.sent.op, requester));
     }
   };
 
-  readAt(0);
   for (const logged of history.txns) {
     const { header } = logged.txn;
+    readBefore(header.zxid);
     const session = wordsHex(header.sessionHigh, header.sessionLow);
     // A session may be closed on a connection of its own, whose xids begin anew.
     const closing = header.type === OpCode.closeSession;
@@ -93,8 +97,8 @@ export function replay(history: History): Replay {
       orphan: closing ? orphanIn(model) : undefined,
       numbers: numbersOf(logged, origin?.sent, model),
     });
-    readAt(header.zxid);
   }
+  readBefore(Number.POSITIVE_INFINITY);
   return { history, answers, steps, reads, requesters };
 }
 
@@ -183,18 +187,16 @@ function originsOf(history: History): Map<string, NonNullable<Step["origin"]>> {
   return origins;
 }
 
-function readsByZxid(answers: readonly Answer[]): Map<number, Reply[]> {
-  const reads = new Map<number, Reply[]>();
-  for (const { reply } of answers) {
-    const { op } = reply.sent;
-    // Who watches what is not of the tree: another checker follows it.
-    if (isWrite(op) || op.type === OpCode.removeWatches || op.type === OpCode.checkWatches)
-      continue;
-    const there = reads.get(reply.zxid);
-    if (there === undefined) reads.set(reply.zxid, [reply]);
-    else there.push(reply);
-  }
-  return reads;
+/** The answers to reads, in the order of the states that they show. */
+function readsByZxid(answers: readonly Answer[]): Reply[] {
+  return answers
+    .map(({ reply }) => reply)
+    .filter(({ sent: { op } }) => {
+      // Who watches what is not of the tree: another checker follows it.
+      const isOfWatches = op.type === OpCode.removeWatches || op.type === OpCode.checkWatches;
+      return !isWrite(op) && !isOfWatches;
+    })
+    .toSorted((a, b) => a.zxid - b.zxid);
 }
 
 function orphanIn(model: Model): string | undefined {

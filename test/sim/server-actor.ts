@@ -12,7 +12,7 @@ import type { Life, Moment } from "./history.ts";
 import { QUOTA_STATS } from "./model-quota.ts";
 import { type EndOf, HearingNetwork, type Recorder, ServerEnd } from "./tap.ts";
 
-const DATA_DIR = "/data";
+export const DATA_DIR = "/data";
 export const LOG_DIR = "/data/version-2";
 export const CLIENT_PORT = 2181;
 /** Log lines that are kept for the report of a failed run. */

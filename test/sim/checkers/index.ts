@@ -10,6 +10,7 @@ import {
   closedIsClosed,
   sequenceUnique,
   sessionOrder,
+  sessionTimeForward,
   timeForward,
   writesLinearizable,
 } from "./order.ts";
@@ -40,3 +41,11 @@ export const CHECKERS: readonly Checker[] = [
   txnsAgreeWithModel,
   repliesAgreeWithModel,
 ];
+
+/**
+ * Those that hold for several servers too, where a server may show an earlier state than another,
+ * and what recovery brings back need not have been settled.
+ */
+export const ENSEMBLE_CHECKERS: readonly Checker[] = CHECKERS.map((checker) =>
+  checker === timeForward ? sessionTimeForward : checker,
+).filter((checker) => checker !== recoveredPrefix);

@@ -92,6 +92,47 @@ export const timeForward: Checker = {
   },
 };
 
+/**
+ * No session sees an earlier state than it has seen, whatever server it is connected to, and nobody
+ * sees, behind a sync, an earlier one than was seen anywhere before that sync was sent.
+ */
+export const sessionTimeForward: Checker = {
+  name: "TimeForward",
+  check({ history, answers }) {
+    const wrong: string[] = [];
+    const seen = new Map<string, number>();
+    const connections = history.connections.toSorted((a, b) => a.opened.order - b.opened.order);
+    for (const { session, received } of connections) {
+      let last = seen.get(session) ?? 0;
+      for (const item of received) {
+        if (item.zxid <= 0) continue;
+        if (item.zxid < last) wrong.push(`session ${session} saw zxid ${item.zxid} after ${last}`);
+        last = Math.max(last, item.zxid);
+      }
+      seen.set(session, last);
+    }
+    const syncs = answers
+      .filter(({ reply }) => reply.sent.op.type === OpCode.sync && reply.code === 0)
+      .toSorted((a, b) => a.reply.sent.when.order - b.reply.sent.when.order);
+    let answered = 0;
+    let highest = 0;
+    for (const { connection, reply } of syncs) {
+      for (; answered < answers.length; answered++) {
+        const earlier = answers[answered]?.reply;
+        if (earlier === undefined || earlier.when.order > reply.sent.when.order) break;
+        highest = Math.max(highest, earlier.zxid);
+      }
+      if (reply.zxid < highest) {
+        wrong.push(
+          `zxid ${highest} was seen before the sync of session ${connection.session} was sent, ` +
+            `which shows zxid ${reply.zxid}`,
+        );
+      }
+    }
+    return wrong;
+  },
+};
+
 /** Under one life of a parent no two sequential znodes share a number. */
 export const sequenceUnique: Checker = {
   name: "SequenceUnique",

@@ -44,6 +44,8 @@ const TOTAL = FAULTS.reduce((sum, [share]) => sum + share, 0);
 export class EnsembleNemesis {
   /** Faults that took effect. */
   count = 0;
+  /** Disks that were lost. */
+  wipes = 0;
   /** What a machine without faults of its medium must not do: refuse to start, or stop. */
   readonly problems: string[] = [];
   readonly #world: World;
@@ -204,6 +206,7 @@ export class EnsembleNemesis {
     if (forgetful.length + (isOneMore ? 1 : 0) > bearable) return this.crashInDiskWork();
     if (!server.actor.host.running) return this.crashInDiskWork();
     this.count++;
+    this.wipes++;
     server.actor.kill("power");
     server.wipe();
     this.#restartLater(server.actor);

@@ -112,13 +112,11 @@ function epochAfterHistory({ trace }: ZabRun): string[] {
 /** I-11: what is committed is on the disks of a quorum. */
 function commitByQuorum({ trace, voters }: ZabRun): string[] {
   const wrong: string[] = [];
-  for (const { leader, packet } of firstCommits(trace)) {
-    const have = voters.filter((server) =>
-      hasDurable(trace, server, packet.zxid, packet.when.order),
-    );
+  for (const { leader, zxid, order } of settledBy(trace)) {
+    const have = voters.filter((server) => hasDurable(trace, server, zxid, order));
     if (!isQuorum(have.length, voters)) {
       wrong.push(
-        `${leader} committed 0x${zxidHex(packet.zxid)} when it was on the disks of ` +
+        `${leader} committed 0x${zxidHex(zxid)} when it was on the disks of ` +
           `${have.length} of ${voters.length}`,
       );
     }
@@ -199,6 +197,7 @@ function epochMonotony({ trace }: ZabRun): string[] {
   for (const [server, all] of trace.durable) {
     const last = { acceptedEpoch: 0, currentEpoch: 0 };
     for (const one of all) {
+      if (one.kind === "wiped") last.acceptedEpoch = last.currentEpoch = 0;
       if (one.kind !== "acceptedEpoch" && one.kind !== "currentEpoch") continue;
       if (one.epoch < last[one.kind]) {
         wrong.push(`the ${one.kind} of ${server} went from ${last[one.kind]} to ${one.epoch}`);
@@ -210,22 +209,14 @@ function epochMonotony({ trace }: ZabRun): string[] {
 }
 
 /** I-1, I-2: one zxid, one txn, wherever it is settled. */
-function agreementOnContent({ trace }: ZabRun): string[] {
-  const contents = new Map<number, { hash: string; by: string }>();
+function agreementOnContent({ trace, ends }: ZabRun): string[] {
+  const settled = new Map(settledBy(trace).map((one) => [one.zxid, one]));
   const wrong: string[] = [];
-  for (const link of trace.links) {
-    const hashes = new Map<number, string>();
-    for (const { type, zxid, hash, isSent } of link.packets) {
-      if (isSent !== (link.side === "leader")) continue;
-      if (hash !== undefined) hashes.set(zxid, hash);
-      const isSettled = type === PacketType.COMMIT || type === PacketType.INFORM;
-      const content = isSettled ? hashes.get(zxid) : undefined;
-      if (content === undefined) continue;
-      const known = contents.get(zxid);
-      if (known === undefined) contents.set(zxid, { hash: content, by: link.server });
-      else if (known.hash !== content) {
-        wrong.push(`0x${zxidHex(zxid)} is one txn at ${known.by} and another at ${link.server}`);
-      }
+  for (const { server, txns } of ends) {
+    for (const { zxid, hash } of txns) {
+      const known = settled.get(zxid);
+      if (known?.hash === undefined || known.hash === hash) continue;
+      wrong.push(`0x${zxidHex(zxid)} is one txn by ${known.leader} and another at ${server}`);
     }
   }
   return wrong;
@@ -233,17 +224,17 @@ function agreementOnContent({ trace }: ZabRun): string[] {
 
 /** I-7: who leads has everything that was settled before. */
 function primaryIntegrity({ trace }: ZabRun): string[] {
-  const commits = firstCommits(trace);
+  const settled = settledBy(trace);
   const wrong: string[] = [];
   for (const link of sideOf(trace, "leader")) {
     const epoch = epochOf(link);
     const upToDate = sent(link, PacketType.UPTODATE)[0];
     if (epoch === undefined || upToDate === undefined) continue;
-    for (const { packet } of commits) {
-      if (zxidEpoch(packet.zxid) >= epoch) continue;
-      if (!hasDurable(trace, link.server, packet.zxid, upToDate.when.order)) {
+    for (const { zxid } of settled) {
+      if (zxidEpoch(zxid) >= epoch) break;
+      if (!hasDurable(trace, link.server, zxid, upToDate.when.order)) {
         wrong.push(
-          `${link.server} leads epoch ${epoch} without 0x${zxidHex(packet.zxid)}, which was committed`,
+          `${link.server} leads epoch ${epoch} without 0x${zxidHex(zxid)}, which was settled`,
         );
       }
     }
@@ -254,10 +245,13 @@ function primaryIntegrity({ trace }: ZabRun): string[] {
 /** I-12: what was ever committed is in every history at the end. */
 function nothingLost({ trace, ends }: ZabRun): string[] {
   const wrong: string[] = [];
-  for (const { packet } of firstCommits(trace)) {
-    for (const { server, snapshotZxid, txns } of ends) {
-      const isThere = packet.zxid <= snapshotZxid || txns.some(({ zxid }) => zxid === packet.zxid);
-      if (!isThere) wrong.push(`0x${zxidHex(packet.zxid)} was committed and is not at ${server}`);
+  const settled = settledBy(trace);
+  for (const { server, snapshotZxid, txns } of ends) {
+    const zxids = new Set(txns.map(({ zxid }) => zxid));
+    for (const { zxid } of settled) {
+      if (zxid > snapshotZxid && !zxids.has(zxid)) {
+        wrong.push(`0x${zxidHex(zxid)} was settled and is not at ${server}`);
+      }
     }
   }
   return wrong;
@@ -316,9 +310,13 @@ function settledBefore(link: ZabLink, order: number): number[] {
 
 /** Whether a server would find the txn after a power cut at that moment: in its log or a snapshot. */
 function hasDurable(trace: ZabTrace, server: string, zxid: number, order: number): boolean {
-  return (trace.durable.get(server) ?? []).some(
-    (one) => one.when.order <= order && covers(one, zxid),
-  );
+  let isThere = false;
+  for (const one of trace.durable.get(server) ?? []) {
+    if (one.when.order > order) break;
+    if (one.kind === "wiped") isThere = false;
+    else if (covers(one, zxid)) isThere = true;
+  }
+  return isThere;
 }
 
 function covers(one: Durable, zxid: number): boolean {
@@ -335,25 +333,52 @@ function epochAt(
   let epoch = 0;
   for (const one of trace.durable.get(server) ?? []) {
     if (one.when.order > order) break;
-    if (one.kind === kind) epoch = one.epoch;
+    if (one.kind === "wiped") epoch = 0;
+    else if (one.kind === kind) epoch = one.epoch;
   }
   return epoch;
 }
 
-/** For each zxid the first COMMIT or INFORM of it that left its leader. */
-function firstCommits(trace: ZabTrace): { leader: string; packet: ZabPacket }[] {
-  const first = new Map<number, { leader: string; packet: ZabPacket }>();
-  for (const link of sideOf(trace, "leader")) {
-    for (const packet of link.packets) {
-      const isSettled = packet.type === PacketType.COMMIT || packet.type === PacketType.INFORM;
-      if (!packet.isSent || !isSettled) continue;
-      const known = first.get(packet.zxid);
-      if (known === undefined || packet.when.order < known.packet.when.order) {
-        first.set(packet.zxid, { leader: link.server, packet });
-      }
+/** A txn that was settled for good. */
+export interface Settled {
+  readonly leader: string;
+  readonly zxid: number;
+  readonly hash: string | undefined;
+  /** From when on: `Moment.order`. */
+  readonly order: number;
+}
+
+/**
+ * What was settled, in zxid order. What a leader passes on as settled while it synchronises is its
+ * own history, which is settled when the leader is established, if it ever is (S-3).
+ */
+export function settledBy(trace: ZabTrace): Settled[] {
+  const leaders = sideOf(trace, "leader");
+  const established = new Map<string, number>();
+  for (const link of leaders) {
+    const epoch = epochOf(link);
+    const upToDate = sent(link, PacketType.UPTODATE)[0];
+    if (epoch === undefined || upToDate === undefined) continue;
+    const key = `${link.server} ${epoch}`;
+    const known = established.get(key) ?? Number.POSITIVE_INFINITY;
+    established.set(key, Math.min(known, upToDate.when.order));
+  }
+  const first = new Map<number, Settled>();
+  for (const link of leaders) {
+    const since = established.get(`${link.server} ${epochOf(link)}`);
+    if (since === undefined) continue;
+    const hashes = new Map<number, string>();
+    for (const { type, zxid, hash, isSent, when } of link.packets) {
+      if (!isSent) continue;
+      if (hash !== undefined) hashes.set(zxid, hash);
+      if (type !== PacketType.COMMIT && type !== PacketType.INFORM) continue;
+      const order = Math.max(when.order, since);
+      const known = first.get(zxid);
+      if (known !== undefined && known.order <= order) continue;
+      first.set(zxid, { leader: link.server, zxid, hash: hashes.get(zxid), order });
     }
   }
-  return [...first.values()].toSorted((a, b) => a.packet.when.order - b.packet.when.order);
+  return [...first.values()].toSorted((one, other) => one.zxid - other.zxid);
 }
 
 function isQuorum(count: number, voters: readonly string[]): boolean {

@@ -10,6 +10,7 @@ import {
   readLearnerInfo,
 } from "../../../protocol/quorum.ts";
 import type { Moment } from "../history.ts";
+import { settledBy } from "./zab-checkers.ts";
 import type { Durable, ZabLink, ZabPacket, ZabTrace } from "./zab-trace.ts";
 
 const DATA_MAX_BYTES = 0x1000_0000;
@@ -25,6 +26,8 @@ export class ZabRecorder implements ZabTrace {
   readonly links: MutableLink[] = [];
   readonly durable: Map<string, Durable[]> = new Map();
   readonly #now: () => Moment;
+  /** By hash. */
+  readonly #payloads = new Map<string, Buffer>();
 
   constructor(now: () => Moment) {
     this.#now = now;
@@ -38,7 +41,32 @@ export class ZabRecorder implements ZabTrace {
   link(server: string, side: ZabLink["side"], peer: string): QuorumEnd {
     const link: MutableLink = { server, side, peer, opened: this.#now(), packets: [] };
     this.links.push(link);
-    return new QuorumEnd(link, () => this.#now());
+    return new QuorumEnd(link, this);
+  }
+
+  /** The bytes of every txn that was settled, by zxid. */
+  settled(): Map<number, Buffer> {
+    const found = new Map<number, Buffer>();
+    for (const { zxid, hash } of settledBy(this)) {
+      const payload = hash === undefined ? undefined : this.#payloads.get(hash);
+      if (payload !== undefined) found.set(zxid, payload);
+    }
+    return found;
+  }
+
+  /** Epochs in which a leader got as far as to offer its history. */
+  get epochs(): number {
+    const offered = this.links.flatMap(({ packets }) =>
+      packets.filter(({ type }) => type === PacketType.NEWLEADER).map(({ zxid }) => zxid),
+    );
+    return new Set(offered).size;
+  }
+
+  /** A txn was seen on a wire. */
+  keep(payload: Buffer): string {
+    const hash = txnHash(payload);
+    if (!this.#payloads.has(hash)) this.#payloads.set(hash, Buffer.from(payload));
+    return hash;
   }
 
   hasBecomeDurable(server: string, what: Durable): void {
@@ -51,13 +79,13 @@ export class ZabRecorder implements ZabTrace {
 /** What passes one end of a link. */
 export class QuorumEnd {
   readonly #link: MutableLink;
-  readonly #now: () => Moment;
+  readonly #recorder: ZabRecorder;
   readonly #sent: PacketSplitter;
   readonly #got: PacketSplitter;
 
-  constructor(link: MutableLink, now: () => Moment) {
+  constructor(link: MutableLink, recorder: ZabRecorder) {
     this.#link = link;
-    this.#now = now;
+    this.#recorder = recorder;
     this.#sent = this.#splitter(true);
     this.#got = this.#splitter(false);
   }
@@ -86,12 +114,13 @@ export class QuorumEnd {
 
   #packet(packet: Packet, isSent: boolean): void {
     const { type, zxid } = packet;
+    const carriesTxn = type === PacketType.PROPOSAL || type === PacketType.INFORM;
     this.#link.packets.push({
-      when: this.#now(),
+      when: this.#recorder.now(),
       isSent,
       type,
       zxid,
-      hash: type === PacketType.PROPOSAL || type === PacketType.INFORM ? hashOf(packet) : undefined,
+      hash: carriesTxn ? this.#recorder.keep(dataOf(packet)) : undefined,
       value: valueOf(packet),
     });
   }
@@ -101,8 +130,8 @@ export function txnHash(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }
 
-function hashOf({ bytes, dataStart, dataLength }: Packet): string {
-  return txnHash(bytes.subarray(dataStart, dataStart + dataLength));
+function dataOf({ bytes, dataStart, dataLength }: Packet): Buffer {
+  return bytes.subarray(dataStart, dataStart + dataLength);
 }
 
 function valueOf(packet: Packet): number | undefined {

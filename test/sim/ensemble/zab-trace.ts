@@ -32,7 +32,9 @@ export type Durable =
   | { readonly kind: "txn"; readonly when: Moment; readonly zxid: number; readonly hash: string }
   | { readonly kind: "acceptedEpoch"; readonly when: Moment; readonly epoch: number }
   | { readonly kind: "currentEpoch"; readonly when: Moment; readonly epoch: number }
-  | { readonly kind: "snapshot"; readonly when: Moment; readonly zxid: number };
+  | { readonly kind: "snapshot"; readonly when: Moment; readonly zxid: number }
+  /** An empty disk was put in: nothing of the above holds any more. */
+  | { readonly kind: "wiped"; readonly when: Moment };
 
 export interface ZabTrace {
   /** In the order in which they were opened. */

@@ -1,0 +1,44 @@
+// Whether several servers hold the same: every path, its data, its ACL, its whole Stat, and the sessions.
+
+import { Writer } from "../../../protocol/jute.ts";
+import { wordsHex, zxidHex } from "../../../protocol/zxid.ts";
+import type { DataTree } from "../../../server/tree/data-tree.ts";
+
+interface Named {
+  readonly name: string;
+  readonly tree: DataTree | undefined;
+}
+
+/** In words where they differ from the first. */
+export function differences(servers: readonly Named[]): string[] {
+  const [first, ...others] = servers.map(({ name, tree }) => ({ name, content: contentOf(tree) }));
+  if (first === undefined) return [];
+  return others.flatMap(({ name, content }) => {
+    for (const [key, value] of first.content) {
+      const other = content.get(key);
+      if (other === value) continue;
+      return [`${key} is ${value} at ${first.name} and ${other ?? "not there"} at ${name}`];
+    }
+    const more = [...content.keys()].find((key) => !first.content.has(key));
+    return more === undefined ? [] : [`${more} is at ${name} and not at ${first.name}`];
+  });
+}
+
+function contentOf(tree: DataTree | undefined): Map<string, string> {
+  const content = new Map<string, string>();
+  if (tree === undefined) return content;
+  content.set("the last zxid", zxidHex(tree.lastZxid));
+  content.set("the digest", wordsHex(tree.digestHigh, tree.digestLow));
+  tree.sessions.forEach((high, low, timeoutMs) => {
+    content.set(`session ${wordsHex(high, low)}`, `${timeoutMs} ms`);
+  });
+  const writer = new Writer(256);
+  for (let slot = tree.root; slot !== 0; slot = tree.successor(slot)) {
+    writer.clear();
+    tree.writeData(slot, writer);
+    tree.writeStat(slot, writer);
+    const acl = JSON.stringify(tree.acls.get(tree.acl(slot)));
+    content.set(`znode ${tree.pathText(slot)}`, `${writer.written().toString("hex")} ${acl}`);
+  }
+  return content;
+}
