@@ -1,0 +1,357 @@
+/**
+ * One server of an ensemble through its terms (quorum-protocol 1.3):
+ *
+ *     ┌─▶ settling ──▶ looking ──vote for me──▶ leading ───────────────┐
+ *     │    │  ▲           └──vote for another──▶ following, observing ─┤
+ *     │    │  └ resting ◀─ an observer ◀──────────────────────────┐    │
+ *     │    └───── a leader that went named its successor ────▶ ────────┤
+ *     └──────────────────────────── term over ────────────────────┴────┘
+ *
+ * Settling makes memory and disk agree: what was on its way to the disk arrives, then everything in
+ * the log is applied, the unsettled tail too (B-20). Only then is `lastZxid` a vote's (P-7). A term
+ * has its own Leader or Learner, its own sockets and its own clients; nothing of it outlives it.
+ *
+ * Whoever drives it calls `tick` when `wakeAtMs` has come, whatever it is that is due.
+ */
+
+import type { Notification } from "../../protocol/election.ts";
+import type { Zxid } from "../../protocol/zxid.ts";
+import type {
+  ElectionLinks,
+  ElectionOutcome,
+  LeaderAccess,
+  LeaderOffice,
+  LeaderService,
+  LearnerService,
+  QuorumLink,
+  QuorumLinkHandlers,
+  Replica,
+  ZabLog,
+} from "./effects.ts";
+import { Election } from "./election.ts";
+import { Leader, type LeaderOptions } from "./leader.ts";
+import { Learner } from "./learner.ts";
+
+export interface PeerOptions extends LeaderOptions {
+  readonly tickMs: number;
+  /** What dialling the leader may take in all. */
+  readonly connectLimitMs: number;
+  readonly minNotificationMs: number;
+  readonly maxNotificationMs: number;
+  /** An observer that lost its leader looks for one after this at the latest, at random. */
+  readonly observerDelayMs: number;
+}
+
+/** A replica that can be made one with its disk. */
+export interface SettlingReplica extends Replica {
+  /** Waits for the disk, then applies the whole log: `lastZxid` is what a vote may tell. */
+  settle(done: () => void): void;
+}
+
+export interface PeerEffects {
+  readonly replica: SettlingReplica;
+  readonly links: ElectionLinks;
+  readonly log: ZabLog;
+  nowMs(): number;
+  /** 0 <= x < 1. */
+  fraction(): number;
+  /** Opens the quorum port to learners, until `closePort`. */
+  openPort(accept: (link: QuorumLink) => QuorumLinkHandlers): void;
+  closePort(): void;
+  /** Connects to a leader's quorum port: one of the two follows within `limitMs`, unless `hangUp`. */
+  dial(
+    sid: number,
+    limitMs: number,
+    opened: (link: QuorumLink) => QuorumLinkHandlers,
+    failed: (reason: string) => void,
+  ): void;
+  hangUp(): void;
+  /** Clients are served from now on, by the leader. */
+  lead(office: LeaderOffice): LeaderService;
+  /** Clients are served from now on, by a learner. */
+  follow(leader: LeaderAccess, epoch: number): LearnerService;
+  /** Clients are served no more: their connections are closed. Harmless where nobody was. */
+  endService(reason: string): void;
+  /** There is something new to see, and `wakeAtMs` may be another. */
+  changed(): void;
+  fail(exitCode: number, message: string): void;
+}
+
+export type Role = "looking" | "leading" | "following" | "observing";
+
+type State =
+  | { readonly name: "settling" }
+  /** Until `atMs`: many observers lose one leader together. */
+  | { readonly name: "resting"; readonly atMs: number }
+  | { readonly name: "looking" }
+  | { readonly name: "leading"; readonly leader: Leader }
+  | { readonly name: "learning"; readonly learner: Learner; readonly leaderSid: number }
+  | { readonly name: "stopped" };
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class Peer {
+  readonly #options: PeerOptions;
+  readonly #effects: PeerEffects;
+  readonly #election: Election;
+  readonly #isObserver: boolean;
+  #state: State = { name: "settling" };
+  /** When the term hears its next tick. */
+  #tickAtMs = NEVER;
+  /** Who leads next, as the leader that went has said. */
+  #successor: number | undefined;
+  /** It was told to end. */
+  #stopped: (() => void) | undefined;
+  /** Of the term: clients are served. */
+  #serves = false;
+  /** It had a leader once: whoever lost it, lost it together with others. */
+  #hasFollowed = false;
+
+  constructor(options: PeerOptions, effects: PeerEffects) {
+    this.#options = options;
+    this.#effects = effects;
+    this.#isObserver = options.verifier.observers.includes(options.sid);
+    this.#election = new Election(
+      {
+        sid: options.sid,
+        quorum: options.verifier,
+        config: options.configText,
+        minIntervalMs: options.minNotificationMs,
+        maxIntervalMs: options.maxNotificationMs,
+      },
+      {
+        links: effects.links,
+        log: effects.log,
+        decided: (outcome) => this.#decided(outcome),
+      },
+    );
+  }
+
+  get role(): Role {
+    const { name } = this.#state;
+    if (name === "leading") return "leading";
+    if (name !== "learning") return "looking";
+    return this.#isObserver ? "observing" : "following";
+  }
+
+  /** Who leads, as far as this server knows. */
+  get leaderSid(): number | undefined {
+    const state = this.#state;
+    if (state.name === "leading") return this.#options.sid;
+    return state.name === "learning" ? state.leaderSid : undefined;
+  }
+
+  /** Clients are served: the term is established here. */
+  get serves(): boolean {
+    return this.#serves;
+  }
+
+  get election(): Election {
+    return this.#election;
+  }
+
+  get leader(): Leader | undefined {
+    return this.#state.name === "leading" ? this.#state.leader : undefined;
+  }
+
+  get learner(): Learner | undefined {
+    return this.#state.name === "learning" ? this.#state.learner : undefined;
+  }
+
+  /** When `tick` is due at the latest. */
+  get wakeAtMs(): number {
+    switch (this.#state.name) {
+      case "resting":
+        return this.#state.atMs;
+      case "looking":
+        return this.#election.wakeAtMs;
+      default:
+        return this.#tickAtMs;
+    }
+  }
+
+  start(): void {
+    this.#settle();
+  }
+
+  /**
+   * Ends in good order: a leader hands over, a learner leaves. Clients were served their last
+   * answers. `stopped` follows, once nothing is on its way to the disk.
+   */
+  stop(stopped: () => void): void {
+    this.#stopped = stopped;
+    const state = this.#state;
+    if (state.name === "leading") state.leader.handOver();
+    else if (state.name === "learning") state.learner.leave("the server stops");
+    else if (state.name !== "settling") this.#settle();
+  }
+
+  // Inputs
+
+  /** Something was said on the election port. */
+  heard(sid: number, notification: Notification): void {
+    if (this.#state.name === "stopped") return;
+    this.#election.receive(sid, notification, this.#effects.nowMs());
+    this.#effects.changed();
+  }
+
+  /** A connection of the election port was made or lost. */
+  linksChanged(): void {
+    if (this.#state.name === "looking") this.#election.tick(this.#effects.nowMs());
+    this.#effects.changed();
+  }
+
+  /** The log is durable up to `zxid`. */
+  logged(zxid: Zxid): void {
+    const state = this.#state;
+    if (state.name === "leading") state.leader.logged(zxid);
+    else if (state.name === "learning") state.learner.logged(zxid);
+  }
+
+  /** The tree here is not the leader's. */
+  diverged(): void {
+    const state = this.#state;
+    const reason = "the tree here is not what the digests of its txns say";
+    if (state.name === "leading") state.leader.resign(reason);
+    else if (state.name === "learning") state.learner.leave(reason);
+  }
+
+  tick(): void {
+    const nowMs = this.#effects.nowMs();
+    const state = this.#state;
+    if (state.name === "resting") {
+      if (nowMs >= state.atMs) this.#look();
+    } else if (state.name === "looking") {
+      this.#election.tick(nowMs);
+    } else if (nowMs >= this.#tickAtMs) {
+      this.#tickAtMs = nowMs + this.#options.tickMs / 2;
+      if (state.name === "leading") state.leader.tick();
+      else if (state.name === "learning") state.learner.tick(nowMs);
+    }
+    this.#effects.changed();
+  }
+
+  // Transitions
+
+  #settle(): void {
+    this.#state = { name: "settling" };
+    this.#tickAtMs = NEVER;
+    this.#effects.changed();
+    this.#effects.replica.settle(() => this.#settled());
+  }
+
+  #settled(): void {
+    const stopped = this.#stopped;
+    const successor = this.#successor;
+    this.#successor = undefined;
+    if (stopped !== undefined) {
+      this.#state = { name: "stopped" };
+      this.#effects.changed();
+      stopped();
+    } else if (successor !== undefined) {
+      this.#election.appoint(successor);
+      this.#begin(successor, true);
+    } else if (this.#isObserver && this.#hasFollowed) {
+      const restMs = this.#effects.fraction() * this.#options.observerDelayMs;
+      this.#state = { name: "resting", atMs: this.#effects.nowMs() + restMs };
+      this.#effects.changed();
+    } else {
+      this.#look();
+    }
+  }
+
+  #look(): void {
+    const { replica } = this.#effects;
+    this.#state = { name: "looking" };
+    this.#election.start(this.#effects.nowMs(), {
+      zxid: replica.lastZxid,
+      currentEpoch: replica.currentEpoch,
+      isEmpty: replica.isEmpty,
+      isDiverged: replica.isDiverged,
+    });
+    this.#effects.changed();
+  }
+
+  #decided({ leader, isFounder }: ElectionOutcome): void {
+    this.#begin(leader, isFounder);
+  }
+
+  #begin(leaderSid: number, mayVoteEmpty: boolean): void {
+    this.#tickAtMs = this.#effects.nowMs() + this.#options.tickMs / 2;
+    if (leaderSid === this.#options.sid) this.#becomeLeading();
+    else this.#becomeLearning(leaderSid, mayVoteEmpty);
+    this.#effects.changed();
+  }
+
+  #becomeLeading(): void {
+    const leader: Leader = new Leader(this.#options, {
+      replica: this.#effects.replica,
+      log: this.#effects.log,
+      lead: (office) => {
+        this.#established(office.epoch);
+        return this.#effects.lead(office);
+      },
+      stepDown: (reason) => this.#endTerm(reason),
+    });
+    this.#state = { name: "leading", leader };
+    this.#effects.openPort((link) => leader.learnerConnected(link));
+  }
+
+  #becomeLearning(leaderSid: number, mayVoteEmpty: boolean): void {
+    const { sid, tickMs, initLimitTicks, syncLimitTicks } = this.#options;
+    const learner: Learner = new Learner(
+      {
+        sid,
+        role: this.#isObserver ? "observer" : "follower",
+        isVoter: mayVoteEmpty,
+        leaderSid,
+        tickMs,
+        initLimitTicks,
+        syncLimitTicks,
+        configVersion: this.#options.verifier.version,
+      },
+      {
+        replica: this.#effects.replica,
+        log: this.#effects.log,
+        follow: (access, epoch) => {
+          this.#established(epoch);
+          return this.#effects.follow(access, epoch);
+        },
+        handover: (successor) => {
+          this.#successor = successor;
+        },
+        redial: () => this.#dial(learner, leaderSid),
+        stepDown: (reason) => this.#endTerm(reason),
+        fail: (exitCode, message) => this.#effects.fail(exitCode, message),
+      },
+      this.#effects.nowMs(),
+    );
+    this.#state = { name: "learning", learner, leaderSid };
+    this.#hasFollowed = true;
+    this.#dial(learner, leaderSid);
+  }
+
+  #dial(learner: Learner, leaderSid: number): void {
+    this.#effects.dial(
+      leaderSid,
+      this.#options.connectLimitMs,
+      (link) => learner.connected(link),
+      (reason) => learner.connectFailed(reason),
+    );
+  }
+
+  #established(epoch: number): void {
+    this.#serves = true;
+    this.#election.established(epoch);
+    this.#effects.changed();
+  }
+
+  #endTerm(reason: string): void {
+    this.#serves = false;
+    this.#effects.log.warn({ was: this.role }, `the term is over: ${reason}`);
+    this.#effects.closePort();
+    this.#effects.hangUp();
+    this.#effects.endService(reason);
+    this.#settle();
+  }
+}
