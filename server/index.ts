@@ -5,5 +5,6 @@
 export { nodeHost } from "../protocol/node-host.ts";
 export { defaultConfig, type ServerConfig } from "./config.ts";
 export type { Logger } from "./log.ts";
-export { Server, type ServerEvents, type ServerFailure } from "./server.ts";
+export { Server } from "./server.ts";
+export type { ServerEvents, ServerFailure } from "./server-face.ts";
 export type { SnapshotReport } from "./storage/snapshot-writer.ts";

@@ -16,7 +16,8 @@ import { type ConfigArguments, readCommandConfig } from "./command-config.ts";
 import type { ServerConfig } from "./config.ts";
 import { type ConfigProblem, problemsText } from "./config-problems.ts";
 import { type Logger, openLog } from "./log.ts";
-import { ExitCode, Server } from "./server.ts";
+import { Server } from "./server.ts";
+import { ExitCode } from "./server-face.ts";
 import { VERSION_TEXT } from "./version.ts";
 
 const FORCED = 143;

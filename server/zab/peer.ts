@@ -134,6 +134,11 @@ export class Peer {
     return this.#isObserver ? "observing" : "following";
   }
 
+  /** It has no leader, and seeks one. */
+  get isLooking(): boolean {
+    return this.#state.name === "looking" || this.#state.name === "resting";
+  }
+
   /** Who leads, as far as this server knows. */
   get leaderSid(): number | undefined {
     const state = this.#state;
