@@ -160,7 +160,6 @@ export class EnsembleServer implements AnyServer {
           syncWarningMs: config.fsyncWarningMs,
         },
         commitLogCount: this.#settings.commitLogCount,
-        snapshotSizeFactor: this.#settings.snapshotSizeFactor,
         comparesDigests: config.digestEnabled,
       },
       this.#log,

@@ -70,10 +70,6 @@ class ServerProcess {
       { version: VERSION_TEXT, node: process.version, config: configName, dataDir },
       "quorate starts",
     );
-    if (this.#config.ensemble !== undefined) {
-      this.#fail(ExitCode.config, "this release does not run ensembles yet");
-      return;
-    }
     if (!this.#takeDataDirectory()) return;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => {

@@ -67,7 +67,7 @@ export interface ReplicaEvents {
 const EXIT_STORAGE = 10;
 const EXIT_SYNC = 13;
 
-export class StoredReplica implements Omit<Replica, "readLog"> {
+export class StoredReplica implements Replica {
   readonly window: TxnWindow;
   readonly log: TxnLog;
   readonly directories: StorageDirectories;
@@ -305,6 +305,10 @@ export class StoredReplica implements Omit<Replica, "readLog"> {
 
   streamTree(link: QuorumLink, done: () => void): TreeStream {
     return this.#streams.open(this.tree, link, done);
+  }
+
+  readLog(): undefined {
+    return undefined;
   }
 
   reload(done: () => void): void {
