@@ -27,7 +27,7 @@ export function introduceClientPort(
   config: ServerConfig,
   log: Logger,
   stats: PipelineStats<Summary>,
-  { heldTimeoutMs, view }: ClientSide,
+  side: ClientSide,
 ): ClientPort {
   return new ClientPort(
     clock,
@@ -40,12 +40,12 @@ export function introduceClientPort(
       maxClientConnections: config.maxClientConnections,
       maxConnections: connectionLimit(disk, config.maxConnections),
       sessionlessTimeoutMs: config.sessionlessTimeoutMs,
-      heldTimeoutMs,
+      heldTimeoutMs: side.heldTimeoutMs,
       auth: config,
     },
     {
       stats,
-      words: new Answering(clock, log, view),
+      words: new Answering(clock, log, () => side.view()),
       report: (reason, details) => log.info(details, `connection closed: ${reason}`),
     },
     {

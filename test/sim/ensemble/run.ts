@@ -257,9 +257,11 @@ class EnsembleRun {
   #judge(history: History): void {
     const voters = this.#servers.filter(({ votes }) => votes).map(({ name }) => name);
     const run = { trace: this.#zab, voters, ends: this.#ends() };
-    for (const { name, check } of ZAB_CHECKERS) this.#violateBy(name, check(run));
+    for (const checker of ZAB_CHECKERS) this.#violateBy(checker.name, checker.check(run));
     const replayed = replay(history);
-    for (const { name, check } of ENSEMBLE_CHECKERS) this.#violateBy(name, check(replayed));
+    for (const checker of ENSEMBLE_CHECKERS) {
+      this.#violateBy(checker.name, checker.check(replayed));
+    }
     const [problem] = this.#tally.problems;
     if (problem !== undefined) this.#violate("ClientKeepsItsWord", problem);
     const [refusal] = this.#nemesis.problems;
