@@ -26,31 +26,6 @@ export interface AnswersOptions {
   readonly maxBufferBytes: number;
 }
 
-/** What is not here changes something, or is unknown and the last that is read. */
-const ANSWERED: ReadonlySet<number> = new Set([
-  OpCode.ping,
-  OpCode.auth,
-  OpCode.sasl,
-  OpCode.setWatches,
-  OpCode.setWatches2,
-  OpCode.exists,
-  OpCode.getData,
-  OpCode.getACL,
-  OpCode.getChildren,
-  OpCode.getChildren2,
-  OpCode.checkWatches,
-  OpCode.removeWatches,
-  OpCode.addWatch,
-  OpCode.whoAmI,
-  OpCode.multiRead,
-  OpCode.getEphemerals,
-  OpCode.getAllChildrenNumber,
-]);
-
-export function isAnswered(type: number): boolean {
-  return ANSWERED.has(type);
-}
-
 export class Answers {
   readonly #tree: DataTree;
   readonly #reads: Reads;

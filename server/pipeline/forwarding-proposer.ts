@@ -40,6 +40,7 @@ export class ForwardingProposer implements Proposer {
   /** The leader holds back its learners' links, not we our clients; what is in flight has a limit. */
   readonly isFull = false;
   readonly confirmsSyncs = true;
+  readonly lastZxid: Zxid = ZXID_UNKNOWN;
   cxid = 0;
   askedTypes: readonly number[] = NONE;
   readonly #access: ForwardingAccess;
@@ -80,10 +81,9 @@ export class ForwardingProposer implements Proposer {
     return ZXID_UNKNOWN;
   }
 
-  sync(session: Session, _xid: number, ids: readonly AuthId[], record: Reader): Zxid {
+  sync(session: Session, ids: readonly AuthId[], record: Reader): void {
     const { bytes, offset, end } = record;
     this.#forward(session, OpCode.sync, bytes, offset, end, ids);
-    return ZXID_UNKNOWN;
   }
 
   revalidate(high: number, low: number, timeoutMs: number): undefined {

@@ -90,6 +90,10 @@ export class LocalProposer implements Proposer {
     return this.#log.isFull;
   }
 
+  get lastZxid(): Zxid {
+    return this.#prep.lastZxid;
+  }
+
   get askedTypes(): readonly number[] {
     return this.#prep.askedTypes;
   }
@@ -147,9 +151,8 @@ export class LocalProposer implements Proposer {
     return this.#made(this.#prep.closeSession(high, low, cxid));
   }
 
-  sync(): Zxid {
-    if (this.#office !== undefined) this.#office.sync(this.#synced);
-    return this.#prep.lastZxid;
+  sync(): void {
+    this.#office?.sync(this.#synced);
   }
 
   revalidate(high: number, low: number): boolean {

@@ -21,12 +21,13 @@ import { OpCode } from "../../protocol/opcodes.ts";
 import { type Zxid, zxidHex } from "../../protocol/zxid.ts";
 import type { Session, SessionRoom } from "../session/sessions.ts";
 import type { DataTree, Slot } from "../tree/data-tree.ts";
-import { Answers, type AnswersOptions, isAnswered } from "./answers.ts";
+import { Answers, type AnswersOptions } from "./answers.ts";
 import { Held } from "./held.ts";
 import { type InFlight, InFlightRing } from "./in-flight.ts";
 import { type LargeRequestOptions, LargeRequests } from "./large-requests.ts";
 import { type DurableBatch, type Proposer, ZXID_UNKNOWN } from "./proposer.ts";
 import { Replies } from "./replies.ts";
+import { isAnswered, isChange } from "./request-kinds.ts";
 import type { AuthId, Requester } from "./requester.ts";
 import { SessionDesk } from "./session-desk.ts";
 import type { Adding, PipelineStats } from "./stats.ts";
@@ -48,20 +49,6 @@ export interface PipelineOptions extends AnswersOptions, LargeRequestOptions {
 /** Watches that are forgotten at once, and the pause until the next: a millisecond or two each. */
 const WATCHES_SLICE = 1000;
 const WATCHES_PAUSE_MS = 1;
-
-/** What becomes a txn. */
-const CHANGES: ReadonlySet<number> = new Set([
-  OpCode.create,
-  OpCode.create2,
-  OpCode.createContainer,
-  OpCode.createTTL,
-  OpCode.delete,
-  OpCode.setData,
-  OpCode.setACL,
-  OpCode.multi,
-  OpCode.reconfig,
-  OpCode.closeSession,
-]);
 
 // TxnHeader: long clientId, int cxid, long zxid, long time, int type
 const TXN_CXID_AT = 8;
@@ -195,15 +182,15 @@ export class Pipeline {
     // Its end is on the way, and the connection's with it: nothing behind that is answered.
     if (session.closing) return;
     this.#frameBytes = reader.end - frameStart;
-    const isChange = CHANGES.has(type);
+    const changes = isChange(type);
     const { waiting } = requester;
-    if (this.isReadOnly && (isChange || type === OpCode.sync)) {
+    if (this.isReadOnly && (changes || type === OpCode.sync)) {
       this.#refuseChange(requester, session, xid, type);
     } else if (type === OpCode.sync) {
       this.#sync(requester, session, xid, ids, reader);
-    } else if (isChange && session.syncs === 0) {
+    } else if (changes && session.syncs === 0) {
       this.#change(requester, session, xid, type, reader, ids);
-    } else if (isChange) {
+    } else if (changes) {
       // Its commit may come before the sync is confirmed: it waits, and what is behind is not read.
       waiting.push(session.submitted, ids.length, reader.bytes, frameStart, reader.end);
       waiting.seal();
@@ -347,12 +334,20 @@ export class Pipeline {
     }
     reader.offset = record;
     const isRefused = code !== ErrorCode.Ok;
-    const isDue = isRefused || !this.#proposer.confirmsSyncs;
-    const zxid = isRefused ? ZXID_UNKNOWN : this.#proposer.sync(session, xid, ids, reader);
-    const bytes = this.#takeFrameBytes();
+    const mustBeConfirmed = !isRefused && this.#proposer.confirmsSyncs;
     session.submitted++;
-    const arrivedMs = this.#nowMs;
-    this.#syncs.push({ session, requester, xid, path, code, arrivedMs, bytes, zxid, isDue });
+    this.#syncs.push({
+      session,
+      requester,
+      xid,
+      path,
+      code,
+      arrivedMs: this.#nowMs,
+      bytes: this.#takeFrameBytes(),
+      zxid: this.#proposer.lastZxid,
+      isDue: !mustBeConfirmed,
+    });
+    if (mustBeConfirmed) this.#proposer.sync(session, ids, reader);
     this.#syncs.settle(this.#tree.lastZxid);
     if (this.#isBusy()) this.#held.hold(requester);
   }
@@ -470,7 +465,7 @@ export class Pipeline {
       return true;
     }
     const type = reader.int();
-    if (CHANGES.has(type)) this.request(requester, xid, type, reader, start, ids);
+    if (isChange(type)) this.request(requester, xid, type, reader, start, ids);
     else this.#answers.answer(requester, xid, type, reader, ids, this.#nowMs);
     return !requester.hasLongRead;
   };

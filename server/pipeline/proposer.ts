@@ -16,11 +16,13 @@ export interface Proposer {
   readonly isReadOnly: boolean;
   /** No more is to be read for now from those who write. */
   readonly isFull: boolean;
+  /** Of the last txn that was made here; ZXID_UNKNOWN where they are made elsewhere. */
+  readonly lastZxid: Zxid;
   /** The cxid in the txn of the last request. */
   readonly cxid: number;
   /** What the parts of the last multi were asked as: the txn does not tell create2 from create. */
   readonly askedTypes: readonly number[];
-  /** A sync has to be confirmed by `Pipeline.synced`; else it is due once its zxid is applied. */
+  /** A sync has to be confirmed by `Pipeline.synced`; else it is due once `lastZxid` is applied. */
   readonly confirmsSyncs: boolean;
 
   /**
@@ -38,8 +40,8 @@ export interface Proposer {
   ): Zxid;
   createSession(session: Session): Zxid;
   closeSession(session: Session, xid: number): Zxid;
-  /** Returns the last txn that has to be applied before the answer, as far as that is known. */
-  sync(session: Session, xid: number, ids: readonly AuthId[], record: Reader): Zxid;
+  /** Asks for the confirmation of a sync. */
+  sync(session: Session, ids: readonly AuthId[], record: Reader): void;
   /** Whether a session that is known here may be attached; undefined: `Pipeline.revalidated` tells. */
   revalidate(high: number, low: number, timeoutMs: number): boolean | undefined;
 

@@ -6,7 +6,7 @@
 import { assert } from "../../protocol/assert.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import type { DataTree } from "../tree/data-tree.ts";
-import type { Proposer } from "./proposer.ts";
+import { type Proposer, ZXID_UNKNOWN } from "./proposer.ts";
 
 const NONE: readonly number[] = [];
 
@@ -14,6 +14,7 @@ export class ReadOnlyProposer implements Proposer {
   readonly isReadOnly = true;
   readonly isFull = false;
   readonly confirmsSyncs = false;
+  readonly lastZxid: Zxid = ZXID_UNKNOWN;
   readonly cxid = 0;
   readonly askedTypes: readonly number[] = NONE;
   readonly #tree: DataTree;

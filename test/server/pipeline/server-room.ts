@@ -106,6 +106,11 @@ export class ServerRoom {
   }
 }
 
+/** What runs the world for a peer that waits. */
+interface PeerRoom {
+  until(condition: () => boolean): void;
+}
+
 export class Peer {
   /** Replies and events in the order in which they came. */
   readonly frames: Reply[] = [];
@@ -116,12 +121,12 @@ export class Peer {
   closed = false;
   received = 0;
   readonly link: Link;
-  readonly #room: ServerRoom;
+  readonly #room: PeerRoom;
   readonly #reader = new Reader(REPLY_MAX_BYTES);
   #xid = 0;
   #together: Writer | undefined;
 
-  constructor(room: ServerRoom, host: SimHost) {
+  constructor(room: PeerRoom, host: SimHost, server: string = SERVER) {
     this.#room = room;
     const splitter = new FrameSplitter(
       REPLY_MAX_BYTES,
@@ -131,7 +136,7 @@ export class Peer {
       },
     );
     this.link = host.network.connect(
-      { host: SERVER, port: PORT },
+      { host: server, port: PORT },
       {
         opened: () => {
           this.isConnected = true;
