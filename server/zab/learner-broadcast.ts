@@ -163,7 +163,7 @@ export class LearnerBroadcast implements LeaderAccess {
     const { window } = replica;
     const { zxid } = packet;
     if (zxid <= window.lastZxid) return false;
-    if (zxidEpoch(zxid) !== epoch || zxid !== this.#after(window.lastZxid)) {
+    if (zxidEpoch(zxid) !== epoch || !window.accepts(zxid)) {
       const last = zxidHex(window.lastZxid);
       this.#term.end(`txn 0x${zxidHex(zxid)} does not follow 0x${last} in epoch ${epoch}`);
       return false;

@@ -266,6 +266,8 @@ export const TICK_MS = 1000;
 export class LearnerBench {
   readonly replica: FakeReplica;
   readonly learner: Learner;
+  /** The newest. */
+  link!: QuorumLink;
   access: LeaderAccess | undefined;
   /** Sessions that the pipeline heard of: (session, timeout) pairs. */
   touched: readonly (readonly [number, number])[] = [];
@@ -335,7 +337,7 @@ export class LearnerBench {
       (packet) => this.#handlers?.packet(packet),
       (reason) => this.cut(reason),
     );
-    const link: QuorumLink = {
+    this.link = {
       remoteAddress: "s2",
       isBlocked: false,
       out: this.#out,
@@ -361,7 +363,7 @@ export class LearnerBench {
       },
     };
     this.#splitter = splitter;
-    const handlers = this.learner.connected(link);
+    const handlers = this.learner.connected(this.link);
     if (this.learner.phase === "discovery") this.#handlers = handlers;
     return this;
   }

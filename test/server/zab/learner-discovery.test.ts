@@ -151,7 +151,10 @@ test("while the disk works nothing is read, and the silence is not the leader's"
 
 test("a server that was stopped for a minute reads what waits before it misses anything", () => {
   const bench = new LearnerBench({ syncLimitTicks: 3 }).follow(1);
-  bench.tickAt(60_000).receive(bare("PING", z(1, 0)));
+  bench
+    .ticks(1)
+    .tickAt(60_000)
+    .receive(bare("PING", z(1, 0)));
   expect(bench.lines()).toEqual(["→ PING 100000000 []"]);
   bench.ticks(6);
   expect(bench.learner.phase).toBe("broadcast");
@@ -187,6 +190,17 @@ test("an empty voter joins as an observer that counts for nothing, and comes bac
     .releaseAll()
     .receive(bare("UPTODATE", -1));
   expect(bench.lines()).toEqual(["→ ACK 400000000", "→ ACK 400000000", "serve 4"]);
+});
+
+test("an empty voter that had to ask for the tree does not ask again when it comes back", () => {
+  const bench = new LearnerBench({ isEmpty: true, isVoter: false }).discover(4);
+  bench
+    .receive(bare("TRUNC", z(3, 1)))
+    .release("truncate", "unreachable")
+    .connect();
+  bench.receive(bench.leaderInfo(4), snap(z(3, 9)), newLeader(4)).releaseAll();
+  bench.receive(bare("UPTODATE", -1)).connect().receive(bench.leaderInfo(4));
+  expect(bench.lines().at(-1)).toBe("→ ACKEPOCH 300000009 epoch -1");
 });
 
 test("an empty voter that promised an epoch and lost its leader is as empty as before", () => {

@@ -142,7 +142,7 @@ test("whatever a leader says and whenever it goes, only what is durable is ackno
         expect(epoch).toBeLessThanOrEqual(replica.durableAcceptedEpoch);
       },
     ),
-    { numRuns: 800, seed: 7 },
+    { numRuns: 400, seed: 7 },
   );
   expect(reached.served).toBeGreaterThan(50);
   expect(reached.right).toBeGreaterThan(50);

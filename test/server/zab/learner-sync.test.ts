@@ -1,6 +1,9 @@
 // How what a learner holds becomes the leader's history, and what is durable when it says so.
 
 import { expect, test } from "vitest";
+import { PacketSplitter } from "../../../protocol/packet-splitter.ts";
+import { LearnerSync } from "../../../server/zab/learner-sync.ts";
+import type { LearnerTerm } from "../../../server/zab/learner-term.ts";
 import {
   bare,
   commit,
@@ -271,6 +274,33 @@ test("an observer logs and applies after UPTODATE what it was informed of behind
 function txnOf(packet: Buffer): Buffer {
   return packet.subarray(16, packet.length - 4);
 }
+
+test("a DIFF that is longer than memory should hold is given up for the tree", () => {
+  const bench = synced().receive(bare("DIFF", z(1, 9)));
+  expect(bench.lines()).toEqual([]);
+  const asked: string[] = [];
+  const nothing = (): void => {};
+  const term: LearnerTerm = {
+    link: bench.link,
+    replica: bench.replica,
+    epoch: 2,
+    isObserver: false,
+    isLeaderOurs: false,
+    heard: nothing,
+    end: nothing,
+    needTree: (reason) => asked.push(reason),
+    upToDate: nothing,
+    fail: nothing,
+    handover: nothing,
+    warn: nothing,
+  };
+  const sync = new LearnerSync(term, false, 70);
+  const splitter = new PacketSplitter(1000, (packet) => sync.packet(packet), nothing);
+  splitter.push(Buffer.concat([bare("DIFF", z(1, 9)), proposal(z(1, 4)), proposal(z(1, 5))]));
+  expect(asked).toEqual([]);
+  splitter.push(proposal(z(1, 6)));
+  expect(asked).toEqual(["a DIFF that is too long"]);
+});
 
 // TRUNC
 
