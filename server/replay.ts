@@ -15,7 +15,7 @@ import type { TxnWindow } from "./zab/txn-window.ts";
 export function replay(
   disk: Disk,
   directories: StorageDirectories,
-  options: Pick<RecoveryOptions, "tree" | "trustEmpty">,
+  options: Pick<RecoveryOptions, "tree" | "trustEmpty" | "index">,
   window: TxnWindow,
   log: ZabLog,
 ): Recovered {

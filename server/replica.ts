@@ -29,15 +29,25 @@ import { isHostError } from "./storage/disk-errors.ts";
 import { Epochs } from "./storage/epochs.ts";
 import type { StorageDirectories } from "./storage/files.ts";
 import { settleInstalled } from "./storage/installed.ts";
+import { LogIndex } from "./storage/log-index.ts";
+import { openLogRange } from "./storage/log-range.ts";
 import type { Recovered, RecoveryReport } from "./storage/recovery.ts";
 import { RecoveryError } from "./storage/recovery-error.ts";
+import { STAT_PERSISTED_BYTES } from "./storage/snapshot-format.ts";
 import type { SnapshotReport } from "./storage/snapshot-writer.ts";
 import { TreeIntake } from "./storage/tree-intake.ts";
 import { TreeStreams } from "./storage/tree-stream.ts";
 import { type TruncationOutcome, truncateHistory } from "./storage/truncation.ts";
 import { TxnLog, type TxnLogOptions } from "./storage/txn-log.ts";
 import type { DataTree, TreeOptions } from "./tree/data-tree.ts";
-import type { Installation, QuorumLink, Replica, TreeStream, ZabLog } from "./zab/effects.ts";
+import type {
+  Installation,
+  LogRange,
+  QuorumLink,
+  Replica,
+  TreeStream,
+  ZabLog,
+} from "./zab/effects.ts";
 import { TxnWindow } from "./zab/txn-window.ts";
 
 export interface ReplicaOptions extends PurgeOptions {
@@ -46,9 +56,14 @@ export interface ReplicaOptions extends PurgeOptions {
   readonly tree: TreeOptions;
   /** `snapshot.trust.empty` */
   readonly trustEmpty: boolean;
-  readonly log: Omit<TxnLogOptions, "directory" | "lastZxid">;
+  readonly log: Omit<TxnLogOptions, "directory" | "lastZxid" | "index">;
   /** Applied txns that are kept in memory for learners that lag. */
   readonly commitLogCount: number;
+  /**
+   * Learners are sent txns from disk up to this part of what the tree would take; 0: whatever it
+   * takes, below 0: none.
+   */
+  readonly snapshotSizeFactor: number;
   /** False: `digest.enabled=false`, nothing is compared. */
   readonly comparesDigests: boolean;
 }
@@ -84,6 +99,8 @@ export class StoredReplica implements Replica {
   readonly #snapshots: Snapshots;
   readonly #purge: AutoPurge;
   readonly #streams: TreeStreams;
+  /** Where the log has what this history consists of. */
+  readonly #index = new LogIndex();
   /** Whether the directory has a snapshot that the log goes on from. */
   #hasSnapshot: boolean;
   /** Whoever made the directory wants it to begin empty. The marker stays until it does not. */
@@ -280,6 +297,7 @@ export class StoredReplica implements Replica {
         this.#saveTree(() => {
           this.#isAdopted = false;
           this.log.resetTo(this.lastZxid);
+          this.#index.reset(this.lastZxid);
           done();
         });
       });
@@ -322,6 +340,15 @@ export class StoredReplica implements Replica {
     this.#held.digestMismatch(zxid);
   }
 
+  readLog(after: Zxid, upTo: Zxid): LogRange | undefined {
+    const { snapshotSizeFactor } = this.#options;
+    if (snapshotSizeFactor < 0) return undefined;
+    const { approximateDataSize, count } = this.tree;
+    const treeBytes = approximateDataSize + count * STAT_PERSISTED_BYTES;
+    const maxBytes = snapshotSizeFactor === 0 ? Infinity : treeBytes * snapshotSizeFactor;
+    return openLogRange(this.#disk, this.#index, after, upTo, maxBytes);
+  }
+
   // Snapshots
 
   /** Takes a snapshot in the background, unless one is under way: false. */
@@ -346,7 +373,7 @@ export class StoredReplica implements Replica {
     const directory = this.directories.logs;
     return new TxnLog(
       host,
-      { ...this.#options.log, directory, lastZxid: this.lastZxid },
+      { ...this.#options.log, directory, lastZxid: this.lastZxid, index: this.#index },
       {
         onDurable: (zxid) => this.#events.logged(zxid),
         onSnapshotDue: () => this.takeSnapshot(),
@@ -394,7 +421,8 @@ export class StoredReplica implements Replica {
 
   #recover(): Recovered {
     const { tree, trustEmpty } = this.#options;
-    return replay(this.#disk, this.directories, { tree, trustEmpty }, this.window, this.#zabLog);
+    const options = { tree, trustEmpty, index: this.#index };
+    return replay(this.#disk, this.directories, options, this.window, this.#zabLog);
   }
 
   /** Undefined: it failed, and the server stops (storage ST-30). */

@@ -23,6 +23,7 @@ const OPTIONS: ReplicaOptions = {
     syncWarningMs: 1_000_000,
   },
   commitLogCount: 500,
+  snapshotSizeFactor: 0.33,
   comparesDigests: true,
 };
 

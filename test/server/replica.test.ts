@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { makeZxid } from "../../protocol/zxid.ts";
+import { TreeStreams } from "../../server/storage/tree-stream.ts";
 import { ReplicaBench } from "./replica-bench.ts";
+import { FakeLink } from "./storage/fake-link.ts";
 import { MadeDirectory, zxidOf } from "./storage/made-directory.ts";
 import { dumpTree } from "./tree/tree-dump.ts";
 
@@ -242,6 +244,141 @@ test("txns that were applied behind a TRUNC and not saved are not kept", () => {
   expect(bench.replica.lastZxid).toBe(last);
   bench.settle();
   expectHistory(bench, E1 + 6);
+});
+
+/** A leader's tree, that goes on while it is copied: 12 txns of epoch 1, then 8 of epoch 2. */
+class Leader {
+  readonly made = new MadeDirectory(9);
+  /** As a SNAP names it, and its bytes. */
+  readonly zxid: number;
+  readonly bytes: Buffer;
+
+  constructor() {
+    const { made } = this;
+    made.grow(1, 12);
+    made.grow(2, 8);
+    const tree = made.tree(E1 + 12);
+    tree.lastZxid = E2;
+    const during = made.txns.slice(12, 17);
+    const link = new FakeLink();
+    const { clock } = made.host;
+    const stream = new TreeStreams(clock).open(tree, link, () => {});
+    this.zxid = stream.zxid;
+    link.mark();
+    do {
+      if (!link.isMarked) continue;
+      link.turn((room) => stream.fill(room), 150);
+      const txn = during.shift();
+      if (txn !== undefined) tree.apply(txn, 0, txn.length, "live");
+    } while (made.world.step());
+    this.bytes = Buffer.concat(link.sent);
+    expect(during).toEqual([]);
+  }
+
+  /** The learner takes it in, and the txns since; what it holds then is this history. */
+  send(bench: ReplicaBench): void {
+    const { replica, made } = bench;
+    const installation = replica.install(this.zxid);
+    for (let at = 0; at < this.bytes.length; at += 100) {
+      expect(replica.lastZxid).not.toBe(this.zxid);
+      const end = Math.min(at + 100, this.bytes.length);
+      expect(installation.take(this.bytes, at, end)).toBe(end - at);
+    }
+    expect(installation.isComplete).toBe(true);
+    replica.adopt(installation);
+    expect([replica.lastZxid, replica.window.lastZxid, replica.window.count]).toEqual([E2, E2, 0]);
+    made.txns = [...this.made.txns];
+    for (const txn of made.txns.slice(12)) bench.take(txn);
+    bench.deliver(E2 + 8);
+  }
+}
+
+// quorum-protocol S-7, S-21, 16/1264/1319
+// storage F-11, ST-31, ST-32, Trap 16
+test("a leader's tree and the txns behind it are one snapshot, and nothing else is left of before", () => {
+  const leader = new Leader();
+  const bench = withHistory(9);
+  leader.send(bench);
+  bench.await((done) => bench.replica.saveTree(done));
+  const names = bench.made.names().filter((name) => /^(log|snapshot)/.test(name));
+  expect(names).toEqual(["snapshot.200000008"]);
+  bench.await((done) => bench.replica.saveAcceptedEpoch(2, done));
+  // The log goes on behind it, and digests are compared again.
+  leader.made.grow(2, 4);
+  bench.made.txns = [...leader.made.txns];
+  for (const txn of bench.made.txns.slice(20)) bench.take(txn);
+  bench.replica.logTo(E2 + 12);
+  bench.await((done) => bench.replica.whenLogged(done));
+  bench.deliver(E2 + 12);
+  expect(bench.made.names()).toContain("log.200000009");
+  expect(bench.replica.isDiverged).toBe(false);
+  expectHistory(bench, E2 + 12);
+});
+
+// quorum-protocol S-27, 16/2355, 16/2872/3642
+test("a leader's tree that was not saved when the sync broke off is forgotten", () => {
+  for (const end of ["settle", "reload", "restart"] as const) {
+    const bench = withHistory(9);
+    const before = bench.made.txns;
+    new Leader().send(bench);
+    bench.made.txns = before;
+    if (end === "settle") bench.settle();
+    else if (end === "reload") bench.await((done) => bench.replica.reload(done));
+    else bench.restart();
+    expect(bench.replica.window.count).toBe(9);
+    expectHistory(bench, E1 + 9);
+  }
+});
+
+// quorum-protocol S-21, V-5
+// storage ST-31
+test("a power cut while a leader's tree is saved leaves the old history or the new one", () => {
+  const leader = new Leader();
+  let isOld = 0;
+  let isNew = 0;
+  for (let steps = 0; steps < 36; steps++) {
+    const bench = withHistory(9, 1 + steps);
+    const before = bench.made.txns;
+    bench.await((done) => bench.replica.saveAcceptedEpoch(2, done));
+    leader.send(bench);
+    let isSaved = false;
+    bench.replica.saveTree(() => {
+      isSaved = true;
+    });
+    for (let left = steps; left > 0; left--) bench.made.world.step();
+    bench.restart();
+    if (bench.replica.lastZxid === E2 + 8) {
+      isNew++;
+    } else {
+      isOld++;
+      expect(isSaved).toBe(false);
+      bench.made.txns = before;
+    }
+    expectHistory(bench, bench.made.txns === before ? E1 + 9 : E2 + 8);
+  }
+  expect(Math.min(isOld, isNew)).toBeGreaterThan(4);
+});
+
+test("a tree that has diverged is believed again once it is the leader's", () => {
+  const bench = withHistory(5);
+  bench.replica.digestMismatch(E1 + 5);
+  expect(bench.replica.isDiverged).toBe(true);
+  new Leader().send(bench);
+  expect(bench.replica.isDiverged).toBe(false);
+});
+
+// quorum-protocol 7.4
+test("the log is read for a learner where that is less than the tree", () => {
+  const bench = withHistory(60);
+  const read = (snapshotSizeFactor: number): number | undefined => {
+    const { replica } = new ReplicaBench(bench.made, { snapshotSizeFactor });
+    const range = replica.readLog(E1 + 57, E1 + 60);
+    let count = 0;
+    while (range?.next() === true) count++;
+    range?.close();
+    return range === undefined ? undefined : count;
+  };
+  expect([0.01, 100, 0, -1].map(read)).toEqual([undefined, 3, 3, undefined]);
 });
 
 // storage Trap 6
