@@ -160,6 +160,7 @@ export class EnsembleServer implements AnyServer {
           syncWarningMs: config.fsyncWarningMs,
         },
         commitLogCount: this.#settings.commitLogCount,
+        snapshotSizeFactor: this.#settings.snapshotSizeFactor,
         comparesDigests: config.digestEnabled,
       },
       this.#log,
@@ -171,7 +172,6 @@ export class EnsembleServer implements AnyServer {
       },
     );
     const { report } = replica;
-    for (const warning of report.warnings) this.#log.warn({}, warning);
     this.#log.info(
       {
         zxid: zxidHex(replica.lastZxid),

@@ -43,9 +43,5 @@ export function replay(
         "disabled, this server takes its leader's tree before it serves",
     );
   }
-  log.info(
-    { zxid: zxidHex(lastZxid), znodes: report.znodes, replayed: report.replayed },
-    "recovered what is on disk",
-  );
   return recovered;
 }

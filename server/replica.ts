@@ -325,10 +325,6 @@ export class StoredReplica implements Replica {
     return this.#streams.open(this.tree, link, done);
   }
 
-  readLog(): undefined {
-    return undefined;
-  }
-
   reload(done: () => void): void {
     this.#quiesce(() => {
       if (this.#reloadNow()) done();
@@ -460,6 +456,7 @@ export class StoredReplica implements Replica {
       const recovered = this.#recover();
       this.log.resetTo(recovered.lastZxid);
       this.#holdRecovered(recovered);
+      this.#zabLog.info({ zxid: zxidHex(this.lastZxid) }, "memory is what is on disk again");
       return true;
     } catch (error) {
       if (!(error instanceof RecoveryError) && !isHostError(error)) throw error;
