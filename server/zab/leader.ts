@@ -244,21 +244,24 @@ export class Leader implements Term {
     this.#whenPromised();
   }
 
-  /** D-7 */
+  /** D-7: who is late is no part of the quorum, and what it has beyond ours was never settled. */
   agreed(learner: LearnerHandler, currentEpoch: number): string | undefined {
-    const { sid, lastZxid } = learner;
-    if (currentEpoch !== -1) {
-      const isSameEpoch = currentEpoch === this.#ownEpoch;
-      if (currentEpoch > this.#ownEpoch || (isSameEpoch && lastZxid > this.#ownZxid)) {
-        return (
-          `its history, epoch ${currentEpoch} zxid ${zxidHex(lastZxid)}, is ahead of this ` +
-          `leader's, epoch ${this.#ownEpoch} zxid ${zxidHex(this.#ownZxid)}`
-        );
-      }
-      if (this.#counts(learner) && lastZxid !== -1) this.#electing.add(sid);
+    if (this.phase === "adopting") return undefined;
+    if (this.phase !== "electing") {
+      this.#synchronize(learner);
+      return undefined;
     }
-    if (this.phase === "electing") this.#whenPromised();
-    else if (this.phase !== "adopting") this.#synchronize(learner);
+    if (currentEpoch === -1) return undefined;
+    const { sid, lastZxid } = learner;
+    const isSameEpoch = currentEpoch === this.#ownEpoch;
+    if (currentEpoch > this.#ownEpoch || (isSameEpoch && lastZxid > this.#ownZxid)) {
+      return (
+        `its history, epoch ${currentEpoch} zxid ${zxidHex(lastZxid)}, is ahead of this ` +
+        `leader's, epoch ${this.#ownEpoch} zxid ${zxidHex(this.#ownZxid)}`
+      );
+    }
+    if (this.#counts(learner) && lastZxid !== -1) this.#electing.add(sid);
+    this.#whenPromised();
     return undefined;
   }
 
