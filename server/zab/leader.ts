@@ -395,7 +395,8 @@ export class Leader implements Term {
   // Syncs
 
   syncRequested(learner: LearnerHandler): void {
-    this.#sync(learner);
+    if (this.#rounds.isFull) learner.close("more syncs wait than a leader keeps");
+    else this.#sync(learner);
   }
 
   #sync(who: Syncer): void {

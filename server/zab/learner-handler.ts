@@ -351,7 +351,7 @@ export class LearnerHandler implements QuorumLinkHandlers {
 
   // Broadcast
 
-  /** What is proposed and settled, up to `end`. */
+  /** What is proposed and settled, as far as `end`. */
   #forward(end: number): void {
     const { out } = this.#link;
     const { window } = this.#term.replica;
@@ -360,20 +360,25 @@ export class LearnerHandler implements QuorumLinkHandlers {
       if (this.sentZxid < committedZxid) {
         this.sentZxid = window.writeInforms(this.sentZxid, committedZxid, end - out.length, out);
       }
-      if (this.sentZxid < committedZxid) this.#link.mark();
-      return;
-    }
-    if (this.sentZxid < lastZxid) {
-      this.sentZxid = window.writeProposals(this.sentZxid, lastZxid, end - out.length, out);
-      if (this.#awaitedZxid === 0 && this.sentZxid > this.ackedZxid) {
-        this.#awaitedZxid = this.sentZxid;
+    } else {
+      if (this.sentZxid < lastZxid) {
+        this.sentZxid = window.writeProposals(this.sentZxid, lastZxid, end - out.length, out);
+        this.#awaitAck();
+      }
+      const settled = Math.min(committedZxid, this.sentZxid);
+      if (this.#settledZxid < settled) {
+        this.#settledZxid = window.writeCommits(this.#settledZxid, settled, end - out.length, out);
       }
     }
-    const settled = Math.min(committedZxid, this.sentZxid);
-    if (this.#settledZxid < settled) {
-      this.#settledZxid = window.writeCommits(this.#settledZxid, settled, end - out.length, out);
-    }
-    if (this.sentZxid < lastZxid || this.#settledZxid < committedZxid) this.#link.mark();
+    // There may be more.
+    if (out.length >= end) this.#link.mark();
+  }
+
+  /** The last proposal sent is to be acknowledged in time, if none before it is waited for (T-4). */
+  #awaitAck(): void {
+    if (this.#awaitedZxid !== 0 || this.sentZxid <= this.ackedZxid) return;
+    this.#awaitedZxid = this.sentZxid;
+    this.#awaited = 0;
   }
 
   /** What goes between and behind proposals and commits. */
@@ -423,8 +428,8 @@ export class LearnerHandler implements QuorumLinkHandlers {
     if (zxid <= this.ackedZxid) return undefined;
     this.ackedZxid = zxid;
     if (zxid >= this.#awaitedZxid) {
-      this.#awaitedZxid = zxid < this.sentZxid ? this.sentZxid : 0;
-      this.#awaited = 0;
+      this.#awaitedZxid = 0;
+      this.#awaitAck();
     }
     this.#term.acknowledged(this);
     return undefined;

@@ -9,13 +9,12 @@
  * at a time that stands for a round, so rounds follow each other as fast as answers come, however
  * many syncs there are.
  */
-import { assert } from "../../protocol/assert.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import type { Replica } from "./effects.ts";
 import type { QuorumVerifier } from "./quorum-verifier.ts";
 import { VoterProgress } from "./voter-progress.ts";
 
-/** Of all clients together. Each waits with a request that is counted where it came in. */
+/** Of all clients of all servers. Beyond it a learner that brings another is sent away. */
 const WAITING_MAX = 1_000_000;
 
 /** Who is told: a learner's link, or a client of this server. */
@@ -44,13 +43,17 @@ export class SyncRounds {
     this.#answered.reach(sid, Number.POSITIVE_INFINITY);
   }
 
+  /** Those that wait. */
   get count(): number {
     return this.#waiting.length - this.#head;
   }
 
+  get isFull(): boolean {
+    return this.count >= WAITING_MAX;
+  }
+
   /** True: a new round begins, everybody has to be pinged. */
   add(who: Syncer): boolean {
-    assert(this.count < WAITING_MAX, "more syncs wait than any client could have sent");
     const isNew = !this.#isOpen;
     if (isNew) this.round++;
     this.#isOpen = true;

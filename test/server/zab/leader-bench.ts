@@ -59,7 +59,7 @@ export function txn(zxid: Zxid, length = 20): Buffer {
   out.long(zxid);
   out.long(0);
   out.int(5);
-  out.raw(Buffer.alloc(length, Number(zxid % 251)));
+  out.raw(Buffer.alloc(length, zxid % 251));
   return out.take();
 }
 
