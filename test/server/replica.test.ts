@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
+import { OpCode } from "../../protocol/opcodes.ts";
 import { makeZxid } from "../../protocol/zxid.ts";
 import { TreeStreams } from "../../server/storage/tree-stream.ts";
 import { ReplicaBench } from "./replica-bench.ts";
 import { FakeLink } from "./storage/fake-link.ts";
 import { MadeDirectory, zxidOf } from "./storage/made-directory.ts";
+import { txnBytes } from "./tree/history.ts";
 import { dumpTree } from "./tree/tree-dump.ts";
 
 const E1 = makeZxid(1, 0);
@@ -433,6 +435,20 @@ test("a tree that is not the leader's is told of with zxid and path, and takes n
   // The disk says the same at the next start.
   bench.restart();
   expect(bench.replica.isDiverged).toBe(true);
+});
+
+test("so is one that a settled txn does not fit, where nobody compares digests", () => {
+  const bench = withHistory(5);
+  const base = { sessionHigh: 0, sessionLow: 1, cxid: 1, zxid: E1 + 6, timeMs: 1 };
+  const body = { type: OpCode.delete, path: "/never/was" } as const;
+  const txn = txnBytes({ header: { ...base, type: body.type }, body, digest: undefined });
+  bench.take(txn);
+  bench.replica.window.commitTo(E1 + 6);
+  bench.replica.deliver();
+  bench.rest();
+  expect([bench.replica.isDiverged, bench.divergedAt]).toEqual([true, E1 + 6]);
+  const error = bench.lines.find(({ level }) => level === "error");
+  expect(error?.details).toMatchObject({ paths: ["/never/was"] });
 });
 
 test("digests are not compared where they are disabled", () => {

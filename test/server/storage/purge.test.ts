@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import type { HostError } from "../../../protocol/host.ts";
+import { AutoPurge } from "../../../server/storage/auto-purge.ts";
 import { type PurgeReport, purge } from "../../../server/storage/purge.ts";
 import { recover } from "../../../server/storage/recovery.ts";
 import { SnapshotWriter } from "../../../server/storage/snapshot-writer.ts";
@@ -157,4 +158,28 @@ test("a crash in the middle of a purge leaves a directory that starts where it w
     expect(recover(host.disk, DIRECTORIES, options).snapshotZxid).toBe(0x28);
     expect(bench.names()).toEqual(expect.arrayContaining(SNAPSHOTS.slice(2)));
   }
+});
+
+// storage ST-35
+test("while the history itself is changed nothing is purged", () => {
+  const bench = new Bench(SNAPSHOTS, LOGS);
+  const { world, host } = bench.machine;
+  const reports: (PurgeReport | undefined)[] = [];
+  const options = { intervalMs: 1000, retainCount: 3 };
+  const auto = new AutoPurge(host, DIRECTORIES, options, (_, report) => reports.push(report));
+  auto.start();
+  let isHeld = false;
+  auto.hold(() => {
+    isHeld = true;
+  });
+  // The one that is under way comes to its end first.
+  expect(isHeld).toBe(false);
+  while (!isHeld) expect(world.step()).toBe(true);
+  expect(reports).toHaveLength(1);
+  world.runUntil(10_000_000);
+  expect(reports).toHaveLength(1);
+  auto.release();
+  world.runUntil(12_000_000);
+  expect(reports.length).toBeGreaterThan(1);
+  auto.stop();
 });

@@ -271,6 +271,78 @@ test("what is durable is handed out a slice a turn, and the next batch waits for
   expect(bench.log.isIdle).toBe(true);
 });
 
+// quorum-protocol B-8
+test("that records are durable is told at once, however long it takes to hand out those before", () => {
+  const bench = new Bench();
+  bench.append(40, 100_000);
+  bench.log.flush();
+  bench.append(1);
+  while (bench.told.length < 2) expect(bench.world.step()).toBe(true);
+  expect(bench.told).toEqual([40, 41]);
+  expect(bench.durable).toEqual([]);
+  expect(bench.log.durableZxid).toBe(41);
+  bench.settle();
+  expect(bench.durable).toEqual([zxids(1, 40), [41]]);
+});
+
+test("a txn that is there already becomes the same record", () => {
+  const [begun, appended] = [new Bench(), new Bench()];
+  for (const [index, payload] of PAYLOADS.entries()) {
+    begun.log.begin().raw(payload);
+    begun.log.commit(index + 1);
+    const frame = Buffer.concat([Buffer.from("before"), payload, Buffer.from("after")]);
+    appended.log.append(frame, 6, 6 + payload.length, index + 1);
+  }
+  const [expected, found] = [begun, appended].map((bench) => {
+    bench.log.flush();
+    bench.settle();
+    const bytes = Buffer.alloc(LOG_1.length);
+    bench.host.disk.openNow(`${DIRECTORY}/log.1`, "read").readNow(bytes, 0);
+    return bytes;
+  });
+  expect(expected?.equals(LOG_1)).toBe(true);
+  expect(found?.equals(LOG_1)).toBe(true);
+});
+
+// quorum-protocol B-20
+test("who waits for what was committed is told once all of it is durable, in a later turn", () => {
+  const bench = new Bench();
+  const told: string[] = [];
+  const wait = (name: string): void => {
+    bench.log.whenDurable(() => told.push(`${name} ${bench.log.durableZxid}`));
+  };
+  wait("nothing");
+  expect(told).toEqual([]);
+  bench.settle();
+  bench.append(2);
+  wait("two");
+  bench.append(3);
+  wait("five");
+  bench.settle();
+  expect(told).toEqual(["nothing 0", "two 2", "five 5"]);
+  bench.append(1);
+  bench.host.disk.failAfter(0, "EIO");
+  wait("never");
+  bench.settle();
+  expect(told).toHaveLength(3);
+});
+
+// storage ST-11, ST-32
+test("behind another history the log goes on in a file of its own", () => {
+  const bench = new Bench({ preAllocBytes: 0 });
+  bench.append(5);
+  expect(() => bench.log.resetTo(3)).toThrow("under a batch");
+  bench.log.flush();
+  bench.settle();
+  bench.log.resetTo(3);
+  expect([bench.log.lastZxid, bench.log.durableZxid]).toEqual([3, 3]);
+  bench.append(1);
+  bench.log.flush();
+  const trace = bench.settle();
+  expect(trace).toContain("close log.1");
+  expect(trace).toContain("create log.4");
+});
+
 test("small batches find real zeros in front of them, large ones do not wait for that", () => {
   const zeros = /^write log\.1 \d+\+262144$/;
   const small = new Bench();
@@ -470,7 +542,7 @@ test("closing makes durable what was committed, then closes the file", () => {
   expect(() => bench.append(1)).toThrow("after close");
   const within = new Bench();
   let times = 0;
-  within.onBatch = () => within.log.close(() => times++);
+  within.afterBatch = () => within.log.close(() => times++);
   within.append(1);
   within.log.flush();
   within.settle();
