@@ -98,8 +98,9 @@ class Way implements LinkHandlers {
     this.#triesLeft = triesMax;
   }
 
+  /** All its tries have failed. */
   get isSpent(): boolean {
-    return this.#triesLeft === 0;
+    return this.#triesLeft === 0 && this.#link === undefined;
   }
 
   dial(): void {

@@ -55,6 +55,8 @@ export class ElectionPeer {
   /** Invariant: at most one of `#link`, `#dial` and `#bell` is set. */
   #dial: Dial | undefined;
   #bell: Doorbell | undefined;
+  /** The connection ended, and nothing was heard from it since. */
+  #isLost = false;
   #hasBeenTold = false;
   #waiting: Notification | undefined;
 
@@ -72,6 +74,15 @@ export class ElectionPeer {
 
   get isConnected(): boolean {
     return this.#link !== undefined;
+  }
+
+  /**
+   * It is not known to be dead. Who has not been met since this process began may just be slow to
+   * start, and is worth the usual wait; whose connection was lost is not: where a host is switched
+   * off nobody says so for long.
+   */
+  get isLive(): boolean {
+    return !this.#isLost;
   }
 
   get isEmptyQueue(): boolean {
@@ -117,6 +128,7 @@ export class ElectionPeer {
   /** It rang the doorbell: it has no connection to us, whatever we think (E-3). */
   dialBack(addresses: readonly ElectionAddress[]): void {
     this.#heard = addresses.filter(({ host }) => !isWildcard(host));
+    this.#isLost = false;
     this.disconnect();
     this.#dialAt(this.#heard.length > 0 ? this.#heard : this.#configured);
   }
@@ -125,6 +137,7 @@ export class ElectionPeer {
   adopt(link: ElectionLink): void {
     this.disconnect();
     this.#link = link;
+    this.#isLost = false;
     if (this.#hasBeenTold) this.#waiting = this.#context.answerTo(this.sid);
     this.flush();
     this.#context.changed(this);
@@ -133,6 +146,7 @@ export class ElectionPeer {
   /** Its connection has been closed. */
   lost(): void {
     this.#link = undefined;
+    this.#isLost = true;
     this.#context.changed(this);
   }
 

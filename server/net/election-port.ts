@@ -134,8 +134,12 @@ export class ElectionPort implements ElectionLinks, ElectionPeerContext {
     return false;
   }
 
-  isLive(sid: number): boolean {
+  isConnected(sid: number): boolean {
     return this.#peers.get(sid)?.isConnected ?? false;
+  }
+
+  isLive(sid: number): boolean {
+    return this.#peers.get(sid)?.isLive ?? false;
   }
 
   // From connections and peers.

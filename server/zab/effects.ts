@@ -24,7 +24,7 @@ export interface ElectionLinks {
   dialAll(): void;
   /** Nothing waits for some server (F-4). */
   readonly hasEmptyQueue: boolean;
-  /** There is a connection to it now: it is not known to be dead. */
+  /** No connection to it has ended and not come back: it is not known to be dead. */
   isLive(sid: number): boolean;
 }
 

@@ -11,7 +11,7 @@
  *     └───────────── (same)        finalizing ───────────────────┘
  *                                    │
  *        200 ms of silence, or every │            a quorum has a leader that says so itself,
- *        voter within reach agrees   │            in whatever state this is (F-10, F-11)
+ *        voter that lives agrees     │            in whatever state this is (F-10, F-11)
  *                                    ▼                              │
  *                     leading | following | observing ◀─────────────┘
  *                        │  answers those who are electing (N-6, N-8)
@@ -25,8 +25,8 @@
  *     founding  it is empty and so is every voter: votes, but with those alone
  *
  * Differs from ZooKeeper, on the safe side of what its servers expect:
- * - The wait before a decision ends as soon as every voter with a connection agrees: the one who is
- *   missing is dead, and would not speak up in 200 ms either.
+ * - The wait before a decision ends as soon as every voter agrees who is not known to be dead: one
+ *   whose connection was lost would not speak up in 200 ms either.
  * - Whoever tells a worse vote of this round is told the proposal, once. It did not hear when the
  *   proposal was told to all, because it was not electing yet; else it would hear of it only by
  *   chance or after the back-off.
@@ -263,7 +263,7 @@ export class Election {
     }
   }
 
-  /** Nobody within reach has another vote, or could have one. */
+  /** Nobody who lives has another vote, or could have one. */
   #isUnanimous(): boolean {
     return this.#quorum.voters.every(
       (sid) =>

@@ -1,6 +1,7 @@
 import { benches } from "./benches.ts";
 import { clockSuite } from "./clock.suite.ts";
 import { diskSuite } from "./disk.suite.ts";
+import { electionPortSuite } from "./election-port.suite.ts";
 import { networkSuite } from "./network.suite.ts";
 import { quorumPortSuite } from "./quorum-port.suite.ts";
 
@@ -9,4 +10,5 @@ for (const kind of benches) {
   diskSuite(kind);
   networkSuite(kind);
   quorumPortSuite(kind);
+  electionPortSuite(kind);
 }

@@ -59,7 +59,7 @@ describe("ports that start in any order", () => {
     }
     room.run(30);
     for (const [sid, { port }] of room.voters) {
-      for (const other of voters) expect(port.isLive(other)).toBe(other !== sid);
+      for (const other of voters) expect(port.isConnected(other)).toBe(other !== sid);
     }
     // Ten pairs, each connection with two ends. No doorbell is left.
     expect(room.world.fabric.openEnds).toBe(20);
@@ -78,8 +78,8 @@ describe("ports that start in any order", () => {
     let ends = 0;
     for (const [sid, { port }] of room.voters) {
       for (const [other, { port: theirs }] of room.voters) {
-        expect(port.isLive(other)).toBe(theirs.isLive(sid));
-        if (port.isLive(other)) ends++;
+        expect(port.isConnected(other)).toBe(theirs.isConnected(sid));
+        if (port.isConnected(other)) ends++;
       }
     }
     expect(room.world.fabric.openEnds).toBe(ends);

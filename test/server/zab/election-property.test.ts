@@ -4,7 +4,7 @@ import type { EnsembleShape } from "./election-bench.ts";
 import { ElectionNetwork } from "./election-network.ts";
 import { Terms } from "./election-terms.ts";
 
-const SEEDS = 30;
+const SEEDS = 15;
 const EVENTS = 40;
 
 const SHAPES: readonly (readonly [name: string, shape: EnsembleShape])[] = [
