@@ -110,17 +110,17 @@ export class LearnerSync {
    */
   abort(done: () => void): void {
     this.#aborted = done;
-    if (!this.isBusy || this.isDiverging) this.#withdraw(done);
+    if (!this.isBusy || this.#isDiverging) this.#withdraw(done);
   }
 
   /** It waits for what will not come: the tree is not the leader's, and takes no more txns. */
-  get isDiverging(): boolean {
+  get #isDiverging(): boolean {
     return this.#isDelivering && this.#term.replica.isDiverged;
   }
 
   /** `abort` waits no longer, if it waits for a tree that has diverged. */
   giveUp(): void {
-    if (this.isDiverging && this.#aborted !== undefined) this.#withdraw(this.#aborted);
+    if (this.#isDiverging && this.#aborted !== undefined) this.#withdraw(this.#aborted);
   }
 
   #withdraw(done: () => void): void {

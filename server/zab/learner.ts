@@ -64,8 +64,6 @@ type State =
     }
   | { readonly name: "closed" };
 
-const DIVERGED = "the tree here is not what the leader's digests say: it has to be sent anew";
-
 const DEAF: QuorumLinkHandlers = { packet() {}, fill() {}, closed() {} };
 
 export class Learner {
@@ -127,20 +125,6 @@ export class Learner {
     if (this.#state.name === "broadcast") this.#state.broadcast.logged(zxid);
   }
 
-  /** The tree here is not what the leader's digests say: it must not be read from. */
-  diverged(): void {
-    const state = this.#state;
-    if (!this.#effects.replica.isDiverged) return;
-    if (state.name === "closing") {
-      state.sync?.giveUp();
-    } else if (
-      state.name === "broadcast" ||
-      (state.name === "synchronization" && state.sync.isDiverging)
-    ) {
-      this.#leave(DIVERGED);
-    }
-  }
-
   /** Every tickTime/2. */
   tick(nowMs: number): void {
     // Of a process that was stopped for long, what waits in its sockets is read before it is
@@ -148,7 +132,6 @@ export class Learner {
     const passedMs = Math.min(nowMs - this.#tickedAtMs, this.#options.tickMs);
     this.#tickedAtMs = nowMs;
     this.#mayWarn = true;
-    this.diverged();
     this.#silentMs = this.#isHeard || this.#isDiskBusy ? 0 : this.#silentMs + passedMs;
     this.#isHeard = false;
     const { tickMs, initLimitTicks, syncLimitTicks } = this.#options;
@@ -159,7 +142,7 @@ export class Learner {
     this.#leave(`nothing was heard of the leader for ${this.#silentMs} ms`);
   }
 
-  /** Ends the term; `stepDown` follows. */
+  /** Ends the term, as when the tree has diverged; `stepDown` follows. */
   leave(reason: string): void {
     this.#leave(reason);
   }
@@ -241,7 +224,7 @@ export class Learner {
       return;
     }
     if (this.#effects.replica.isDiverged) {
-      this.#leave(DIVERGED);
+      this.#leave("the tree here is not what the leader's digests say: it has to be sent anew");
       return;
     }
     const { window } = this.#effects.replica;
@@ -268,6 +251,7 @@ export class Learner {
     if (state.name === "closing") {
       // What waits for the disk was to come back; now it is not.
       if (state.next === "redial") this.#state = { ...state, next, reason };
+      state.sync?.giveUp();
       return;
     }
     const sync = state.name === "synchronization" ? state.sync : undefined;

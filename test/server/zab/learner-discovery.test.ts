@@ -256,11 +256,26 @@ test("where it counts, it tells its history as it is, and asks for the tree on a
 test("a tree that diverges ends the term at once", () => {
   const bench = new LearnerBench().follow(1);
   bench.replica.isDiverged = true;
-  bench.learner.diverged();
-  expect(bench.lines()).toEqual([
-    "link closed",
-    "step down: the tree here is not what the leader's digests say: it has to be sent anew",
-  ]);
+  bench.learner.leave("diverged");
+  expect(bench.lines()).toEqual(["link closed", "step down: diverged"]);
+});
+
+test("a tree that has diverged by the end of a sync is not served", () => {
+  const bench = new LearnerBench({ lastZxid: z(1, 1), acceptedEpoch: 1 }).discover(2);
+  bench.receive(bare("DIFF", z(1, 1)), newLeader(2)).releaseAll();
+  bench.replica.isDiverged = true;
+  bench.receive(bare("UPTODATE", -1));
+  expect(bench.lines().at(-1)).toMatch(/^step down: the tree here is not what/);
+});
+
+test("a tree that diverges with the last txn of a sync is not acknowledged", () => {
+  const bench = new LearnerBench({ lastZxid: z(1, 1), acceptedEpoch: 1 }).discover(2);
+  bench.receive(snap(z(1, 5)), newLeader(2));
+  bench.replica.isDiverged = true;
+  bench.release("delivered");
+  expect(bench.lines().slice(-2)).toEqual(["link closed", "disk: reload"]);
+  bench.release("reload");
+  expect(bench.lines().at(-1)).toMatch(/^step down: the tree here is not what/);
 });
 
 test("a tree that diverges in a sync ends the term though it is never applied to the end", () => {
@@ -278,7 +293,7 @@ test("a term that waits for a tree to be applied waits no longer once it diverge
   bench.receive(snap(z(1, 9)), newLeader(2)).cut();
   expect(bench.lines().at(-1)).toBe("link closed");
   bench.replica.isDiverged = true;
-  bench.ticks(1);
+  bench.learner.leave("diverged");
   expect(bench.lines()).toEqual(["disk: reload"]);
   bench.release("reload");
   expect(bench.lines()).toEqual(["step down: the link to the leader is gone: reset"]);
