@@ -181,7 +181,7 @@ export class PacketSplitter {
     if (this.#idsAt === 0) {
       if (there < PACKET_HEAD_BYTES) return false;
       if (!this.#acceptsHead(bytes, at)) return false;
-      this.#idsAt = PACKET_HEAD_BYTES + Math.max(0, bytes.readInt32BE(at + 12));
+      this.#idsAt = PACKET_HEAD_BYTES + Math.max(0, this.#packet.dataLength);
       this.#followed = this.#idsAt;
       this.#needed = this.#idsAt + 4;
     }
@@ -207,14 +207,17 @@ export class PacketSplitter {
   }
 
   #acceptsHead(bytes: Buffer, at: number): boolean {
-    const high = bytes.readInt32BE(at + 4);
-    const zxid = fromWords(high, bytes.readInt32BE(at + 8));
+    const zxid = fromWords(bytes.readInt32BE(at + 4), bytes.readInt32BE(at + 8));
     if (zxid < -1 || !Number.isSafeInteger(zxid)) {
       return this.#refuse("a zxid beyond every epoch");
     }
     const length = bytes.readInt32BE(at + 12);
     if (length < -1) return this.#refuse("data of a negative length");
     if (length > this.#dataMax) return this.#refuse("more data than jute.maxbuffer allows");
+    const packet = this.#packet;
+    packet.type = bytes.readInt32BE(at);
+    packet.zxid = zxid;
+    packet.dataLength = length;
     return true;
   }
 
@@ -222,11 +225,8 @@ export class PacketSplitter {
   #handOut(bytes: Buffer, at: number): number {
     const length = this.#followed;
     const packet = this.#packet;
-    packet.type = bytes.readInt32BE(at);
-    packet.zxid = fromWords(bytes.readInt32BE(at + 4), bytes.readInt32BE(at + 8));
     packet.bytes = bytes;
     packet.dataStart = at + PACKET_HEAD_BYTES;
-    packet.dataLength = bytes.readInt32BE(at + 12);
     packet.idsStart = at + this.#idsAt;
     packet.end = at + length;
     this.#followed = 0;

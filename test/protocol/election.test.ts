@@ -45,7 +45,6 @@ function read(hex: string): Notification | string {
 
 const VOTE = "00000000 0000000000000002 0000000500000007 0000000000000001";
 
-// quorum-protocol 3
 test("a notification is what servers of ZooKeeper 3.8.0 send each other", () => {
   expect(Buffer.byteLength(CONFIG)).toBe(138);
   const head =
@@ -57,7 +56,6 @@ test("a notification is what servers of ZooKeeper 3.8.0 send each other", () => 
   expect(readNotification(bytes, 4, bytes.length)).toEqual(FIRST);
 });
 
-// quorum-protocol 3
 test("a notification of 28 bytes has its epoch in its zxid and no configuration", () => {
   expect(read(VOTE)).toEqual({
     state: PeerState.LOOKING,
@@ -69,7 +67,6 @@ test("a notification of 28 bytes has its epoch in its zxid and no configuration"
   });
 });
 
-// quorum-protocol 3
 test("of a notification of 40 bytes the version does not count", () => {
   for (const version of ["00000000", "00000001", "00000002", "7fffffff"]) {
     const notification = read(`${VOTE} 0000000000000006 ${version}`);
@@ -81,7 +78,6 @@ test("of a notification of 40 bytes the version does not count", () => {
   expect(readNotification(bytes, 4, 44)).toEqual(old);
 });
 
-// quorum-protocol 3
 test("a longer notification has a configuration from version 2 on, and more may follow", () => {
   const newer = `${VOTE} 0000000000000006`;
   expect(read(`${newer} 00000001 00000002 6162`)).toMatchObject({ config: undefined });

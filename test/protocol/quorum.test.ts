@@ -70,7 +70,7 @@ function frame(packet: Packet): { type: number; zxid: number; data: string | nul
   return { type, zxid, data: bytes.toString("hex", dataStart, dataStart + dataLength) };
 }
 
-// quorum-protocol 5/FOLLOWERINFO, 5/11 FOLLOWERINFO, 5/16 OBSERVERINFO
+// quorum-protocol 5/FOLLOWERINFO sid 1 accepted 0 config 0, 5/11 FOLLOWERINFO, 5/16 OBSERVERINFO
 test("FOLLOWERINFO says sid, protocol and configuration; ours is marked behind that", () => {
   const theirs =
     "0000000b 0000000000000000 00000014 0000000000000001 00010000 0000000000000000 ffffffff";
@@ -117,7 +117,7 @@ test("bytes behind a LearnerInfo that are not our mark do not make it ours", () 
   expect(read(later, readLearnerInfo)?.isOurs).toBe(true);
 });
 
-// quorum-protocol 5/LEADERINFO, 5/17 LEADERINFO
+// quorum-protocol 5/LEADERINFO e=1, 5/17 LEADERINFO
 test("LEADERINFO names the epoch and the protocol; ours is marked behind that", () => {
   const theirs = "00000011 0000000100000000 00000004 00010000 ffffffff";
   expect(read(theirs, readLeaderInfo)).toEqual({ protocolVersion: 0x10000, isOurs: false });
@@ -127,7 +127,7 @@ test("LEADERINFO names the epoch and the protocol; ours is marked behind that", 
   expect(read("00000011 0000000100000000 ffffffff ffffffff", readLeaderInfo)).toBeUndefined();
 });
 
-// quorum-protocol 5/ACKEPOCH, 5/18 ACKEPOCH, Trap 5
+// quorum-protocol 5/ACKEPOCH last 0 epoch 0, 5/18 ACKEPOCH, Trap 5
 test("ACKEPOCH says what the learner has and in which epoch, or -1", () => {
   const first = "00000012 0000000000000000 00000004 00000000 ffffffff";
   expect(written((out) => writeAckEpoch(out, 0, 0))).toBe(compact(first));
@@ -138,7 +138,7 @@ test("ACKEPOCH says what the learner has and in which epoch, or -1", () => {
   expect(read("00000012 0000000000000000 00000000 ffffffff", readAckEpoch)).toBeUndefined();
 });
 
-// quorum-protocol 5/DIFF, 5/13 DIFF, 5/14 TRUNC, 5/15 SNAP, 5/UPTODATE, 5/12 UPTODATE
+// quorum-protocol 5/DIFF 0, 5/13 DIFF, 5/14 TRUNC, 5/15 SNAP, 5/UPTODATE, 5/12 UPTODATE
 test("what only has a zxid is a packet with null for data and for ids", () => {
   const diff = "0000000d 0000000000000000 ffffffff ffffffff";
   expect(written((out) => writeBarePacket(out, PacketType.DIFF, 0))).toBe(compact(diff));
@@ -228,7 +228,7 @@ test("PROPOSAL and INFORM carry a txn as the log has it", () => {
   expect(zxid).toBe(EPOCH_1 + 1);
 });
 
-// quorum-protocol 5/REVALIDATE, 5/6 REVALIDATE
+// quorum-protocol 5/REVALIDATE req / rsp, 5/6 REVALIDATE
 test("REVALIDATE asks for a session and answers whether it lives", () => {
   const asked = "00000006 ffffffffffffffff 0000000c 030000191d5d0000 00001f40 ffffffff";
   expect(written((out) => writeRevalidate(out, 0x03000019, 0x1d5d0000, 8000))).toBe(compact(asked));
@@ -240,7 +240,7 @@ test("REVALIDATE asks for a session and answers whether it lives", () => {
   expect(refused).toBe(compact(answered.replace(" 01 ", " 00 ")));
 });
 
-// quorum-protocol 5/COMMITANDACTIVATE, 5/9 COMMITANDACTIVATE, 5/19 INFORMANDACTIVATE
+// quorum-protocol 5/COMMITANDACTIVATE → leader 1, 5/9 COMMITANDACTIVATE, 5/19 INFORMANDACTIVATE
 test("COMMITANDACTIVATE names the leader that is to be", () => {
   const hex = "00000009 000000010000000c 00000008 0000000000000001 ffffffff";
   const write = (out: Writer): void =>

@@ -55,7 +55,7 @@ export interface QuorumReading extends Reading {
   readonly treeBytes: number;
 }
 
-/** Reads one direction of the quorum port, its chunks as `cut` cuts them. */
+/** Reads one direction of the quorum port. */
 export function readQuorumStream(chunks: Iterable<Buffer>): QuorumReading {
   const out = new Writer();
   const types: number[] = [];
