@@ -60,11 +60,11 @@ export class TxnWindow {
   readonly #chunkBytes: number;
   #spare: Chunk | undefined;
   /** A ring: entry i, counted from the first that ever was, is at i & mask. */
-  #zxids: number[] = Array.from({ length: INITIAL_ENTRIES }, () => 0);
+  #zxids = new Float64Array(INITIAL_ENTRIES);
   #chunks: (Chunk | undefined)[] = Array.from({ length: INITIAL_ENTRIES });
   /** Where its packet starts in its chunk, and how long the txn is. */
-  #starts: number[] = Array.from({ length: INITIAL_ENTRIES }, () => 0);
-  #lengths: number[] = Array.from({ length: INITIAL_ENTRIES }, () => 0);
+  #starts = new Int32Array(INITIAL_ENTRIES);
+  #lengths = new Int32Array(INITIAL_ENTRIES);
   #mask = INITIAL_ENTRIES - 1;
   #head = 0;
   #tail = 0;
@@ -384,9 +384,9 @@ export class TxnWindow {
 
   #grow(): void {
     const size = (this.#mask + 1) * 2;
-    const zxids = Array.from({ length: size }, () => 0);
-    const starts = Array.from({ length: size }, () => 0);
-    const lengths = Array.from({ length: size }, () => 0);
+    const zxids = new Float64Array(size);
+    const starts = new Int32Array(size);
+    const lengths = new Int32Array(size);
     const chunks: (Chunk | undefined)[] = Array.from({ length: size });
     for (let i = this.#head; i < this.#tail; i++) {
       const from = i & this.#mask;
