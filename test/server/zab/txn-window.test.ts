@@ -151,20 +151,16 @@ test("what was applied without the window is not handed out again", () => {
 
 test("what is behind a zxid is forgotten, and others may come in its place", () => {
   const window = windowOf(9);
-  window.commitTo(z(1, 4));
-  window.dropAfter(z(1, 5));
-  expect([window.count, window.lastZxid, window.byteCount]).toEqual([5, z(1, 5), 200]);
+  window.commitTo(z(1, 3));
+  // The piece of memory that 1:4 lies in had 1:5 and 1:6 as well.
+  window.dropAfter(z(1, 4));
+  expect([window.count, window.lastZxid, window.byteCount]).toEqual([4, z(1, 4), 160]);
   window.append(Buffer.alloc(40, 8), 0, 40, z(2, 1));
   window.commitTo(z(2, 1));
   const out = new Writer();
   window.writeProposals(z(1, 2), z(2, 1), 10_000, out);
-  expect(packets(out)).toEqual([
-    "2 100000003 7",
-    "2 100000004 7",
-    "2 100000005 7",
-    "2 200000001 8",
-  ]);
-  expect(() => window.dropAfter(z(1, 5))).toThrow("a settled txn is forgotten");
+  expect(packets(out)).toEqual(["2 100000003 7", "2 100000004 7", "2 200000001 8"]);
+  expect(() => window.dropAfter(z(1, 4))).toThrow("a settled txn is forgotten");
   const empty = new TxnWindow(500, z(3, 0));
   empty.dropAfter(z(3, 0));
   expect(empty.lastZxid).toBe(z(3, 0));
@@ -226,7 +222,7 @@ test("whatever is done to it, it is a list of txns", () => {
     fc.record({ kind: fc.constant("retain" as const), back: fc.integer({ min: 0, max: 20 }) }),
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
       const window = new TxnWindow(5, z(1, 0), 512);
       /** All that ever was, and was not dropped. */
       let txns: { zxid: Zxid; length: number }[] = [];
@@ -289,6 +285,6 @@ test("whatever is done to it, it is a list of txns", () => {
         );
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 50 },
   );
 });
