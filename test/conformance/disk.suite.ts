@@ -129,6 +129,23 @@ export function diskSuite(kind: BenchKind): void {
       expect(code(() => disk.renameNow(other, file))).toBe("ENOENT");
     });
 
+    test("moves a file to another directory", async () => {
+      const { disk } = bench.host;
+      const aside = `${bench.directory}/aside`;
+      disk.makeDirectory(aside);
+      const made = disk.openNow(file, "create");
+      await write(made, "kept", 0);
+      disk.renameNow(file, `${aside}/one`);
+      expect(disk.list(bench.directory)).toEqual(["aside"]);
+      const back = await bench.settle<Outcome>((done) => disk.rename(`${aside}/one`, file, done));
+      expect(back).toBeUndefined();
+      expect(disk.list(aside)).toEqual([]);
+      expect(read(made, 9, 0)).toBe("kept");
+      made.closeNow();
+      expect(code(() => disk.renameNow(file, `${bench.directory}/nowhere/one`))).toBe("ENOENT");
+      expect(disk.list(bench.directory).toSorted()).toEqual(["aside", "file"]);
+    });
+
     test("removes names", async () => {
       const { disk } = bench.host;
       disk.openNow(file, "create").closeNow();

@@ -133,6 +133,19 @@ describe("a power cut", () => {
     expect(seen).toEqual(new Set(["old", "new"]));
   });
 
+  test("leaves a file that went to another directory in either, in both or in none", () => {
+    const seen = outcomes((on) => {
+      const { disk } = on.host;
+      disk.makeDirectory("/data/aside");
+      disk.openNow("/data/file", "create").closeNow();
+      disk.syncDirectoryNow("/data");
+      disk.renameNow("/data/file", "/data/aside/file");
+      on.host.crash("power");
+      return [...disk.list("/data"), ...disk.list("/data/aside")].toSorted().join();
+    });
+    expect(seen).toEqual(new Set(["aside,file", "aside", "aside,file,file"]));
+  });
+
   test("takes what a failed sync left behind, even if a later sync succeeds", () => {
     const seen = outcomes((on) => {
       const file = on.host.disk.openNow("/data/f", "create");
