@@ -14,11 +14,13 @@ test("what a leader sends is told with the learner that its thread serves", () =
     `2763 [LearnerHandler-/127.0.0.1:36088] INFO ${HANDLER} - Sending snapshot last zxid of peer is 0x0, zxid of leader is 0x100000000, send zxid of db as 0x100000000, 1 concurrent snapshot sync, snapshot sync was exempt from throttle`,
     `2764 [LearnerHandler-/127.0.0.1:36090] INFO ${HANDLER} - Sending DIFF zxid=0x1000003b8  for peer sid: 2`,
     `2765 [LearnerHandler-/127.0.0.1:36090] INFO ${HANDLER} - Sending TRUNC zxid=0x1000003b8  for peer sid: 2`,
+    `2765 [LearnerHandler-/127.0.0.1:36090] DEBUG ${HANDLER} - Sending TRUNC to follower zxidToSend=0x200000019 for peer sid:2`,
     `2766 [LearnerHandler-/127.0.0.1:36090] INFO ${HANDLER} - Sending NEWLEADER message to 2`,
   ];
   expect(loggedSyncs(log.join("\n"))).toEqual([
     { kind: "SNAP", side: "leader", other: 1 },
     { kind: "DIFF", side: "leader", other: 2 },
+    { kind: "TRUNC", side: "leader", other: 2 },
     { kind: "TRUNC", side: "leader", other: 2 },
   ]);
 });

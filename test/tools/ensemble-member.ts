@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { javaClassPath } from "./apache.ts";
@@ -59,7 +59,7 @@ export class EnsembleMember {
     this.dataDir = join(options.home, "data");
     this.logFile = join(options.home, "log");
     this.#configFile = join(options.home, "zoo.cfg");
-    mkdirSync(this.dataDir, { recursive: true });
+    this.wipe();
     const lines = [
       `dataDir=${this.dataDir}`,
       `clientPort=${this.clientPort}`,
@@ -67,7 +67,6 @@ export class EnsembleMember {
       ...options.configLines,
     ];
     writeFileSync(this.#configFile, `${lines.join("\n")}\n`);
-    this.writeNumber();
   }
 
   get address(): string {
@@ -93,8 +92,11 @@ export class EnsembleMember {
     return pid;
   }
 
-  /** Writes `myid`, as an operator does once; again where a test has wiped the directory. */
-  writeNumber(): void {
+  /** An empty disk in the place of the old one, with the member's number on it. */
+  wipe(): void {
+    if (this.isRunning) throw new Error(`server ${this.sid} runs`);
+    rmSync(this.dataDir, { recursive: true, force: true });
+    mkdirSync(this.dataDir, { recursive: true });
     writeFileSync(join(this.dataDir, "myid"), `${this.sid}\n`);
   }
 
@@ -211,8 +213,9 @@ export class EnsembleMember {
       "-XX:TieredStopAtLevel=1",
       "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
       "-Dorg.slf4j.simpleLogger.showDateTime=true",
-      // What a leader sends to a learner is told at this level (sync-log.ts).
+      // What leaders send and learners get is told at these levels (sync-log.ts).
       "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.quorum=info",
+      "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.quorum.LearnerHandler=debug",
       ...properties.map(([key, value]) => `-D${key}=${value}`),
       "-cp",
       javaClassPath(),

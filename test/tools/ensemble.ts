@@ -6,9 +6,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { OpCode } from "../../protocol/opcodes.ts";
 import { EnsembleMember, type MemberKind } from "./ensemble-member.ts";
 import { PairRoute, type WirePassage } from "./pair-route.ts";
-import { RawSession } from "./raw-session.ts";
+import { RawClient } from "./raw-client.ts";
 import { loggedSyncs, type SyncKind } from "./sync-log.ts";
 import { SUPER_DIGEST } from "./tree-dump.ts";
 import { until } from "./until.ts";
@@ -201,8 +202,9 @@ export class Ensemble {
       if (leader === wanted) return;
       const late = this.voters.filter((each) => each.sid > sid && each !== leader);
       for (const each of late) await each.kill();
-      const session = await RawSession.open(wanted.clientPort);
-      session.drop();
+      const client = await RawClient.open(wanted.clientPort);
+      await client.call(OpCode.closeSession);
+      client.drop();
       await leader.kill();
       for (const each of late) each.start();
       await this.awaitLeader();
@@ -288,6 +290,8 @@ export class Ensemble {
 }
 
 const BASE_SETTINGS = {
+  // What is written while a server starts: else each of them gets the whole tree.
+  commitLogCount: "10000",
   maxClientCnxns: "0",
   "admin.enableServer": "false",
   "4lw.commands.whitelist": "*",

@@ -33,6 +33,7 @@ const ANYONE = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
 const CHILDREN = 500;
 /** Each so many writes the client's own znode is read. */
 const READ_EVERY = 8;
+const RESTING_READ_MS = 200;
 const PROBLEMS_TOLD = 20;
 
 export class RecordedLoad {
@@ -93,6 +94,16 @@ export class RecordedLoad {
     );
   }
 
+  /** Resolves when no write is in flight any more; the sessions are kept alive by reads. */
+  async pause(): Promise<void> {
+    for (const each of this.#writers) each.isPaused = true;
+    await until("no write is in flight", () => this.#writers.every((each) => each.isResting));
+  }
+
+  resume(): void {
+    for (const each of this.#writers) each.isPaused = false;
+  }
+
   /** Ends the writing; what is in flight is waited for. */
   async stop(): Promise<void> {
     for (const each of this.#writers) each.stop();
@@ -108,6 +119,9 @@ export class RecordedLoad {
 class LoadWriter {
   readonly session: LoadSession;
   acknowledged = 0;
+  isPaused = false;
+  /** It has seen that it is paused. */
+  isResting = false;
   readonly #client: number;
   readonly #intervalMs: number;
   readonly #record: WriteLedger;
@@ -129,6 +143,12 @@ class LoadWriter {
     await this.#insist(this.#own);
     const startedMs = performance.now();
     while (!this.#isStopped) {
+      this.isResting = this.isPaused;
+      if (this.isResting) {
+        await this.#readOwn();
+        await pause(RESTING_READ_MS);
+        continue;
+      }
       const number = this.#number++;
       if (number % READ_EVERY === 0) await this.#readOwn();
       if (number % 2 === 0) await this.#set(number);

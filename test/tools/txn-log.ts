@@ -1,6 +1,7 @@
-// A log file made by hand, for states that would take a server years to reach.
+// Log files seen from outside: made by hand, for states that would take a server years to reach,
+// and read, for what a server has logged and told nobody.
 
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Writer } from "../../protocol/jute.ts";
 import { OpCode, Perm } from "../../protocol/opcodes.ts";
@@ -48,6 +49,36 @@ export function writeCreates(dataDir: string, creates: readonly LoggedCreate[]):
     file.byte(RECORD_END);
   }
   writeFileSync(join(dataDir, "version-2", "log.1"), file.written());
+}
+
+const FILE_HEAD_BYTES = 16;
+/** Checksum and length. */
+const RECORD_HEAD_BYTES = 12;
+/** Behind the session and its counter. */
+const ZXID_AT = RECORD_HEAD_BYTES + 12;
+/** No log of a test is longer; the file may be, with zeros. */
+const LOG_READ_BYTES = 8 * 1024 * 1024;
+
+/** The zxid of the last whole txn in a data directory's newest log; 0: there is none. */
+export function lastLoggedZxid(dataDir: string): number {
+  const directory = join(dataDir, "version-2");
+  const names = readdirSync(directory).filter((name) => name.startsWith("log."));
+  const zxidOf = (name: string): number => Number.parseInt(name.slice("log.".length), 16);
+  const newest = names.toSorted((a, b) => zxidOf(a) - zxidOf(b)).at(-1);
+  if (newest === undefined) return 0;
+  const bytes = Buffer.alloc(LOG_READ_BYTES);
+  const file = openSync(join(directory, newest), "r");
+  const end = readSync(file, bytes);
+  closeSync(file);
+  let last = 0;
+  for (let at = FILE_HEAD_BYTES; at + ZXID_AT + 8 <= end; ) {
+    const length = bytes.readInt32BE(at + RECORD_HEAD_BYTES - 4);
+    const recordEnd = at + RECORD_HEAD_BYTES + length;
+    if (length <= 0 || bytes[recordEnd] !== RECORD_END) break;
+    last = Number(bytes.readBigInt64BE(at + ZXID_AT));
+    at = recordEnd + 1;
+  }
+  return last;
 }
 
 function txnOf({ path, ttlMs, parentCversion }: LoggedCreate): TxnBody {

@@ -1,0 +1,69 @@
+// What makes a leader send a learner a part of the history, a cut behind some txn, or a whole tree.
+// Each ends with everybody serving; what was sent is for `Ensemble.takeSyncs` to tell.
+
+import type { Ensemble, EnsembleMember } from "./ensemble.ts";
+import { RawClient } from "./raw-client.ts";
+import type { RecordedLoad } from "./recorded-load.ts";
+import { lastLoggedZxid } from "./txn-log.ts";
+import { pause, until } from "./until.ts";
+
+/** Fewer than any leader keeps in memory. */
+const MISSED_WRITES = 100;
+const SETTLE_MS = 100;
+
+/** DIFF: the member misses writes that the leader still has in memory. */
+export async function forceDiff(
+  ensemble: Ensemble,
+  load: RecordedLoad,
+  learner: EnsembleMember,
+): Promise<void> {
+  await learner.kill();
+  await load.more(MISSED_WRITES);
+  learner.start();
+  await ensemble.awaitServing();
+}
+
+/** SNAP: the member comes back with an empty disk. */
+export async function forceSnap(
+  ensemble: Ensemble,
+  load: RecordedLoad,
+  learner: EnsembleMember,
+): Promise<void> {
+  await learner.kill();
+  learner.wipe();
+  await load.more(MISSED_WRITES);
+  learner.start();
+  await ensemble.awaitServing();
+}
+
+/**
+ * TRUNC: the leader logs what nobody else hears of, and comes back when others have elected a leader
+ * that has written nothing yet: behind writes of a new epoch Apache's leaders send a whole tree. The
+ * ensemble must be routed: what waits in a socket would reach the others after all.
+ */
+export async function forceTrunc(ensemble: Ensemble, load: RecordedLoad): Promise<void> {
+  await load.pause();
+  const leader = await ensemble.awaitServing();
+  const sids = ensemble.members.map((each) => each.sid).filter((sid) => sid !== leader.sid);
+  ensemble.partition([leader.sid], sids);
+  const client = await RawClient.dial(leader.clientPort);
+  // A new session is a write like any other; its answer will never come.
+  const opened = client.handshake().catch(() => undefined);
+  const others = ensemble.voters.filter((each) => each !== leader);
+  let known = -1;
+  await until("the leader has logged what the others have not", async () => {
+    // What was on its way to the others when the wires were cut is theirs yet.
+    await pause(SETTLE_MS);
+    const before = known;
+    known = Math.max(...others.map((each) => lastLoggedZxid(each.dataDir)));
+    return known === before && lastLoggedZxid(leader.dataDir) > known;
+  });
+  await leader.kill();
+  client.drop();
+  await opened;
+  ensemble.heal();
+  await ensemble.awaitLeaderAmong(sids);
+  leader.start();
+  await ensemble.awaitServing();
+  load.resume();
+}
