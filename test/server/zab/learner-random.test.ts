@@ -79,8 +79,8 @@ const step = fc.oneof(
 );
 
 /** Fails when something is said that the disk does not have. */
-function watch(bench: LearnerBench): { ends: number } {
-  const seen = { ends: 0 };
+function watch(bench: LearnerBench): { ends: number; redials: number } {
+  const seen = { ends: 0, redials: 0 };
   const { replica } = bench;
   bench.onLine = (line) => {
     const [what, zxid] = [line.slice(0, 6), Number.parseInt(line.slice(6), 16)];
@@ -92,7 +92,9 @@ function watch(bench: LearnerBench): { ends: number } {
       expect(replica.durableAcceptedEpoch, line).toBe(2);
     } else if (line.startsWith("disk: currentEpoch")) {
       expect(replica.durableZxid, line).toBe(replica.window.committedZxid);
-    } else if (/^(step down|redial|exit)/.test(line)) {
+    } else if (line.startsWith("redial")) {
+      seen.redials++;
+    } else if (/^(step down|exit)/.test(line)) {
       seen.ends++;
     }
   };
@@ -126,7 +128,7 @@ test("whatever a leader says and whenever it goes, only what is durable is ackno
         }
         if (bench.learner.phase === "broadcast") reached.served++;
         if (isRight) {
-          expect(seen.ends).toBe(0);
+          expect(seen).toEqual({ ends: 0, redials: 0 });
           reached.right++;
         }
         bench.learner.leave("enough");
@@ -142,8 +144,8 @@ test("whatever a leader says and whenever it goes, only what is durable is ackno
         expect(epoch).toBeLessThanOrEqual(replica.durableAcceptedEpoch);
       },
     ),
-    { numRuns: 400, seed: 7 },
+    { numRuns: 200, seed: 7 },
   );
-  expect(reached.served).toBeGreaterThan(50);
-  expect(reached.right).toBeGreaterThan(50);
+  expect(reached.served).toBeGreaterThan(20);
+  expect(reached.right).toBeGreaterThan(20);
 });
