@@ -15,12 +15,14 @@ import { Summary } from "./admin/summary.ts";
 import { introduceClientPort } from "./client-side.ts";
 import type { ServerConfig } from "./config.ts";
 import type { EnsembleSettings } from "./config-ensemble.ts";
+import { EnsembleStatus } from "./ensemble-status.ts";
 import type { Logger } from "./log.ts";
 import type { ClientPort } from "./net/client-port.ts";
 import { ElectionPort } from "./net/election-port.ts";
 import { QuorumPort } from "./net/quorum-port.ts";
+import { openReplica } from "./open-replica.ts";
 import { PipelineStats } from "./pipeline/stats.ts";
-import { StoredReplica } from "./replica.ts";
+import type { StoredReplica } from "./replica.ts";
 import {
   type AnyServer,
   ExitCode,
@@ -76,7 +78,12 @@ export class EnsembleServer implements AnyServer {
     this.#events = events;
     let replica: StoredReplica;
     try {
-      replica = this.#openReplica();
+      replica = openReplica(host, config, settings, log, {
+        logged: (zxid) => this.#logged(zxid),
+        diverged: () => this.#parts?.peer.diverged(),
+        snapshotTaken: (report) => this.#snapshotTaken(report),
+        failed: (exitCode, message) => this.#fail(exitCode, message),
+      });
     } catch (error) {
       const { exitCode, message } = refusalOf(error);
       this.#fail(exitCode, message);
@@ -138,54 +145,6 @@ export class EnsembleServer implements AnyServer {
     });
   }
 
-  #openReplica(): StoredReplica {
-    const config = this.#config;
-    const { random, clock } = this.#host;
-    const startedMs = clock.nowMs();
-    const replica = new StoredReplica(
-      this.#host,
-      {
-        ...config,
-        tree: {
-          hashSeed: Math.floor(random.fraction() * Number.MAX_SAFE_INTEGER),
-          extendedTypes: config.extendedTypes,
-        },
-        trustEmpty: config.snapshotTrustEmpty,
-        log: {
-          preAllocBytes: config.preAllocBytes,
-          logSizeLimitBytes: config.txnLogSizeLimitBytes,
-          snapCount: config.snapCount,
-          snapSizeLimitBytes: config.snapSizeLimitBytes,
-          forceSync: config.forceSync,
-          syncWarningMs: config.fsyncWarningMs,
-        },
-        commitLogCount: this.#settings.commitLogCount,
-        snapshotSizeFactor: this.#settings.snapshotSizeFactor,
-        comparesDigests: config.digestEnabled,
-      },
-      this.#log,
-      {
-        logged: (zxid) => this.#logged(zxid),
-        diverged: () => this.#parts?.peer.diverged(),
-        snapshotTaken: (report) => this.#snapshotTaken(report),
-        failed: (exitCode, message) => this.#fail(exitCode, message),
-      },
-    );
-    const { report } = replica;
-    this.#log.info(
-      {
-        zxid: zxidHex(replica.lastZxid),
-        acceptedEpoch: replica.acceptedEpoch,
-        currentEpoch: replica.currentEpoch,
-        znodes: report.znodes,
-        replayed: report.replayed,
-        ms: Math.round(clock.nowMs() - startedMs),
-      },
-      "recovered what is on disk",
-    );
-    return replica;
-  }
-
   #introduce(replica: StoredReplica): Parts {
     const host = this.#host;
     const config = this.#config;
@@ -200,6 +159,13 @@ export class EnsembleServer implements AnyServer {
       heldTimeoutMs: (syncLimitTicks + 2) * tickTimeMs,
       view: () => view,
     });
+    const status: EnsembleStatus = new EnsembleStatus({
+      clock,
+      settings,
+      stats,
+      peer: () => peer,
+      serving: () => this.#serving,
+    });
     const view: ServerView = new ServerView(host, config, {
       get tree() {
         return replica.tree;
@@ -211,6 +177,7 @@ export class EnsembleServer implements AnyServer {
       digestMismatches: replica.report.digestMismatches.length,
       directorySizes: new DirectorySizes(host.disk, clock, replica.directories),
       serverId: sid,
+      ensemble: status,
     });
     const quorumPort = new QuorumPort(
       clock,
@@ -311,6 +278,7 @@ export class EnsembleServer implements AnyServer {
       election,
       peer,
       sessionIds,
+      status,
       fsyncTime,
       snapshotTime,
     };
@@ -444,6 +412,7 @@ export class EnsembleServer implements AnyServer {
   #changed(): void {
     const parts = this.#parts;
     if (parts === undefined) return;
+    parts.status.look();
     this.#considerReadOnly(parts);
     this.#arm(parts);
   }
@@ -496,6 +465,7 @@ interface Parts {
   readonly election: ElectionPort;
   readonly peer: Peer;
   readonly sessionIds: SessionIds;
+  readonly status: EnsembleStatus;
   readonly fsyncTime: Summary;
   readonly snapshotTime: Summary;
 }

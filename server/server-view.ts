@@ -1,11 +1,13 @@
 /** What operators are told of a server, gathered from its rooms at the moment of asking. */
 import type { Host, MachineDescription } from "../protocol/host.ts";
-import { keyHighWord, keyLowWord, sessionHex, type Zxid } from "../protocol/zxid.ts";
+import { keyHighWord, keyLowWord, sessionHex, wordsHex, type Zxid } from "../protocol/zxid.ts";
 import type {
   AdminSource,
   ConnectionView,
   DeadlineView,
   DirectoryBytes,
+  EnsembleView,
+  GlobalSessionView,
   OwnerView,
   ServerMode,
   SettingsView,
@@ -36,6 +38,8 @@ export interface ViewSources {
   readonly digestMismatches: number;
   readonly directorySizes: DirectorySizes;
   readonly serverId: number;
+  /** Undefined: it stands alone. */
+  readonly ensemble?: EnsembleView;
 }
 
 /** Where Linux lists the descriptors of the process that looks. */
@@ -90,6 +94,10 @@ export class ServerView implements AdminSource {
 
   get mode(): ServerMode {
     return this.#serving?.mode ?? "standalone";
+  }
+
+  get ensemble(): EnsembleView | undefined {
+    return this.#from.ensemble;
   }
 
   get uptimeMs(): number {
@@ -176,6 +184,16 @@ export class ServerView implements AdminSource {
 
   sessionDeadlines(): readonly DeadlineView[] {
     return this.#deadlines(this.#serving?.tracker?.deadlines() ?? [], sessionName);
+  }
+
+  globalSessions(): readonly GlobalSessionView[] | undefined {
+    if (this.#serving === undefined || this.#serving.tracker !== undefined) return undefined;
+    const all: { readonly key: string; readonly view: GlobalSessionView }[] = [];
+    this.#from.tree.sessions.forEach((high, low, timeoutMs) => {
+      all.push({ key: wordsHex(high, low), view: { session: sessionHex(high, low), timeoutMs } });
+    });
+    all.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return all.map(({ view }) => view);
   }
 
   connectionDeadlines(): readonly DeadlineView[] {

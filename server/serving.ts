@@ -8,12 +8,12 @@
  * The port, the tree, the log and the links live longer and are brought in from around it.
  */
 import type { Clock, Random } from "../protocol/host.ts";
-import { makeZxid, type Zxid } from "../protocol/zxid.ts";
+import { makeZxid, type Zxid, zxidCounter, zxidEpoch } from "../protocol/zxid.ts";
 import type { ServerMode } from "./admin/source.ts";
 import type { ServerConfig } from "./config.ts";
 import type { Logger } from "./log.ts";
 import type { ClientPort } from "./net/client-port.ts";
-import { BroadcastLog } from "./pipeline/broadcast-log.ts";
+import { BroadcastLog, type ProposalSizes } from "./pipeline/broadcast-log.ts";
 import { ForwardingProposer } from "./pipeline/forwarding-proposer.ts";
 import { LeaderDesk } from "./pipeline/leader-desk.ts";
 import { type DurableLog, LocalProposer } from "./pipeline/local-proposer.ts";
@@ -80,6 +80,8 @@ export class Serving {
   readonly learnerService: LearnerService | undefined;
   /** Where sessions expire: a leader, or who stands alone. */
   readonly tracker: Sessions<Requester> | undefined;
+  /** Of a leader. */
+  proposalSizes: ProposalSizes | undefined;
   readonly #parts: ServingParts;
   readonly #proposer: Proposer;
   readonly #quotas: QuotaOverseer;
@@ -101,7 +103,9 @@ export class Serving {
         this.#reaper = this.#introduceReaper(local);
         this.tracker = tracker;
         this.leaderService =
-          role.kind === "leader" ? new LeaderDesk(local, tracker, recordBytesMax) : undefined;
+          role.kind === "leader"
+            ? new LeaderDesk(local, tracker, parts.stats, recordBytesMax)
+            : undefined;
         sessions = tracker;
         break;
       }
@@ -150,7 +154,15 @@ export class Serving {
 
   /** Txns are settled: durable here alone, or with a quorum. */
   committed(batch: DurableBatch): void {
+    const before = this.pipeline.lastZxid;
     this.pipeline.committed(batch);
+    if (this.mode === "standalone") return;
+    const after = this.pipeline.lastZxid;
+    // The zxids of an epoch have no holes.
+    const isSameEpoch = zxidEpoch(before) === zxidEpoch(after);
+    const settled = isSameEpoch ? after - before : zxidCounter(after);
+    if (this.mode === "leader") this.#parts.stats.commits += settled;
+    else this.#parts.stats.learnerCommits += settled;
   }
 
   /** Makes no txns unasked any more, and serves on. */
@@ -176,7 +188,8 @@ export class Serving {
       return new LocalProposer(clock, tree, role.txnLog, options, STANDALONE_ID);
     }
     const { office, sid } = role;
-    const broadcast = new BroadcastLog(role.txnLog, office);
+    const broadcast = new BroadcastLog(role.txnLog, office, this.#parts.stats);
+    this.proposalSizes = broadcast.sizes;
     return new LocalProposer(clock, tree, broadcast, options, sid, {
       firstZxid: makeZxid(office.epoch, 1),
       sync: (done) => office.sync(done),

@@ -41,7 +41,7 @@ const WORDS: ReadonlyMap<string, Word> = new Map<string, Word>([
   ["envi", { answer: atOnce(environment), idle: undefined }],
   ["gtmk", { answer: atOnce((source) => String(source.traceMask)), idle: undefined }],
   ["hash", { answer: atOnce(digests), idle: NOT_SERVING }],
-  ["isro", { answer: atOnce(() => "rw"), idle: "null" }],
+  ["isro", { answer: atOnce(({ mode }) => (mode === "read-only" ? "ro" : "rw")), idle: "null" }],
   ["mntr", { answer: atOnce(monitor), idle: `${NOT_SERVING}\n` }],
   ["ruok", { answer: atOnce(() => "imok"), idle: undefined }],
   ["srst", { answer: atOnce(resetStatistics), idle: `${NOT_SERVING}\n` }],
@@ -86,6 +86,7 @@ export function fourLetterAnswer(word: string, source: AdminSource, askerAddress
 function isAllowed(word: string, source: AdminSource, askerAddress: string): boolean {
   return (
     word === "srvr" ||
+    (word === "isro" && source.ensemble?.isReadOnlyModeEnabled === true) ||
     lists(source.fourLetterWords, word) ||
     (isLoopback(askerAddress) && lists(source.loopbackFourLetterWords, word))
   );

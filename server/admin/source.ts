@@ -13,6 +13,8 @@ export interface AdminSource {
   /** False while nothing is answered to clients: most words say so then. */
   readonly serving: boolean;
   readonly mode: ServerMode;
+  /** What it tells of its ensemble; undefined: it stands alone. */
+  readonly ensemble: EnsembleView | undefined;
   /** Since this server began to serve. */
   readonly uptimeMs: number;
   readonly fourLetterWords: FourLetterWhitelist;
@@ -70,6 +72,8 @@ export interface AdminSource {
   readonly dataWatches: WatchesView;
   /** Sessions by the moment at which they expire unless they are heard of, nearest first. */
   sessionDeadlines(): readonly DeadlineView[];
+  /** Of a learner, in the place of deadlines: every session that all servers know, by id. */
+  globalSessions(): readonly GlobalSessionView[] | undefined;
   /** The same of connections; what is named is "ip: /address:port sessionId: 0x..". */
   connectionDeadlines(): readonly DeadlineView[];
   /** Sessions that own ephemerals. */
@@ -95,6 +99,60 @@ export interface AdminSource {
 
 /** As `srvr` and `mntr` print it. */
 export type ServerMode = "standalone" | "leader" | "follower" | "observer" | "read-only";
+
+/** A server among others. */
+export interface EnsembleView {
+  /** "leading - broadcast": its role, and how far its term has come. */
+  readonly peerState: string;
+  /** Those that vote. */
+  readonly quorumSize: number;
+  readonly initLimitTicks: number;
+  readonly syncLimitTicks: number;
+  readonly electionPort: number;
+  readonly quorumPort: number;
+  readonly isObserver: boolean;
+  /** A line for each server, and "version=0" without a line's end. */
+  readonly membership: string;
+  /** Without a quorum it may serve reads. */
+  readonly isReadOnlyModeEnabled: boolean;
+  /** Undefined: it does not lead. */
+  readonly leading: LeadingView | undefined;
+  /** From the end of one leader to the beginning of the next one, milliseconds. */
+  readonly electionTime: SummaryView;
+  readonly lookingCount: number;
+  /** Learners that were sent their history, and the whole tree. */
+  readonly diffCount: number;
+  readonly snapCount: number;
+  /** As a leader, and as a learner. */
+  readonly proposalCount: number;
+  readonly commitCount: number;
+  readonly learnerCommitCount: number;
+  readonly revalidateCount: number;
+  readonly connectionRevalidateCount: number;
+}
+
+export interface LeadingView {
+  readonly learners: number;
+  readonly syncedFollowers: number;
+  readonly syncedNonVotingFollowers: number;
+  readonly syncedObservers: number;
+  readonly pendingSyncs: number;
+  readonly uptimeMs: number;
+  readonly proposals: SizesView;
+}
+
+/** In bytes; -1 before the first. */
+export interface SizesView {
+  readonly last: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface GlobalSessionView {
+  /** "0x" and digits. */
+  readonly session: string;
+  readonly timeoutMs: number;
+}
 
 export interface DirectoryBytes {
   readonly snapshots: number;

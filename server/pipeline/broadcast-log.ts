@@ -12,15 +12,31 @@ export interface Broadcast {
   propose(bytes: Buffer, start: number, end: number, zxid: Zxid): void;
 }
 
+/** How large txns are, in bytes; -1 before the first. */
+export class ProposalSizes {
+  last = -1;
+  min = -1;
+  max = -1;
+
+  add(bytes: number): void {
+    this.last = bytes;
+    if (bytes > this.max) this.max = bytes;
+    if (this.min < 0 || bytes < this.min) this.min = bytes;
+  }
+}
+
 export class BroadcastLog implements DurableLog {
+  readonly sizes: ProposalSizes = new ProposalSizes();
   readonly #log: DurableLog;
   readonly #broadcast: Broadcast;
+  readonly #stats: { proposals: number };
   /** Of the txn that is being written. */
   #writer: Writer | undefined;
   #start = 0;
 
-  constructor(log: DurableLog, broadcast: Broadcast) {
+  constructor(log: DurableLog, broadcast: Broadcast, stats: { proposals: number }) {
     this.#log = log;
+    this.#stats = stats;
     this.#broadcast = broadcast;
   }
 
@@ -42,6 +58,8 @@ export class BroadcastLog implements DurableLog {
     assert(zxidCounter(zxid) !== 0, "an epoch has no txns left");
     const end = writer.length;
     this.#log.commit(zxid);
+    this.sizes.add(end - this.#start);
+    this.#stats.proposals++;
     this.#broadcast.propose(writer.bytes, this.#start, end, zxid);
   }
 

@@ -37,11 +37,18 @@ const TIMEOUT_BYTES = 4;
 export class LeaderDesk {
   readonly #proposer: LocalProposer;
   readonly #sessions: Sessions<Requester>;
+  readonly #stats: { revalidations: number };
   readonly #reader: Reader;
   readonly #addresses = new Map<string, IpAddress | undefined>();
 
   /** @param recordBytesMax What no request's record is longer than. */
-  constructor(proposer: LocalProposer, sessions: Sessions<Requester>, recordBytesMax: number) {
+  constructor(
+    proposer: LocalProposer,
+    sessions: Sessions<Requester>,
+    stats: { revalidations: number },
+    recordBytesMax: number,
+  ) {
+    this.#stats = stats;
     this.#proposer = proposer;
     this.#sessions = sessions;
     this.#reader = new Reader(recordBytesMax);
@@ -77,6 +84,7 @@ export class LeaderDesk {
   }
 
   revalidate(sid: number, sessionHigh: number, sessionLow: number, timeoutMs: number): boolean {
+    this.#stats.revalidations++;
     const session = this.#sessions.get(wordsHex(sessionHigh, sessionLow));
     // A connection of ours that held it belongs to a client that lives elsewhere now.
     session?.holder?.cut("its session has moved to another server");

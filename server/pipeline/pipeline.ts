@@ -92,7 +92,7 @@ export class Pipeline {
     this.#tree = tree;
     this.#sessions = sessions;
     this.#proposer = proposer;
-    this.#desk = new SessionDesk(tree, sessions, proposer);
+    this.#desk = new SessionDesk(tree, sessions, proposer, stats);
     this.stats = stats;
     this.#options = options;
     this.large = new LargeRequests(options);

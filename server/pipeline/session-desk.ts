@@ -27,6 +27,7 @@ export class SessionDesk {
   readonly #tree: DataTree;
   readonly #sessions: SessionRoom<Requester>;
   readonly #proposer: Proposer;
+  readonly #stats: { ownRevalidations: number };
   /**
    * By session: the newest connection that asked for it. Two may have asked; the first answer is
    * as good for the second, and finds nobody when it comes again. A term has as many at most as the
@@ -34,8 +35,14 @@ export class SessionDesk {
    */
   readonly #asked = new Map<string, Asked>();
 
-  constructor(tree: DataTree, sessions: SessionRoom<Requester>, proposer: Proposer) {
+  constructor(
+    tree: DataTree,
+    sessions: SessionRoom<Requester>,
+    proposer: Proposer,
+    stats: { ownRevalidations: number },
+  ) {
     this.#tree = tree;
+    this.#stats = stats;
     this.#sessions = sessions;
     this.#proposer = proposer;
   }
@@ -53,6 +60,7 @@ export class SessionDesk {
     const isKnown = this.#proposer.revalidate(high, low, timeoutMs);
     if (isKnown === undefined) {
       const key = wordsHex(high, low);
+      this.#stats.ownRevalidations++;
       this.#asked.get(key)?.holder.cut("its session is asked for on another connection");
       this.#asked.set(key, { holder, timeoutMs });
     } else if (this.#proposer.isReadOnly && isKnown) {

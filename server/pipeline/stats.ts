@@ -16,6 +16,13 @@ export class PipelineStats<S extends Adding> {
   connectionRequests = 0;
   authFailures = 0;
   expiredSessions = 0;
+  /** Of an ensemble: txns proposed and settled as a leader, settled as a learner. */
+  proposals = 0;
+  commits = 0;
+  learnerCommits = 0;
+  /** Sessions that learners asked the leader for, here as a leader, and as a learner. */
+  revalidations = 0;
+  ownRevalidations = 0;
   /** From a request's arrival to its reply. */
   readonly requestLatency: S;
   readonly readLatency: S;
@@ -41,6 +48,11 @@ export class PipelineStats<S extends Adding> {
     this.connectionRequests = 0;
     this.authFailures = 0;
     this.expiredSessions = 0;
+    this.proposals = 0;
+    this.commits = 0;
+    this.learnerCommits = 0;
+    this.revalidations = 0;
+    this.ownRevalidations = 0;
     this.requestLatency.reset();
     this.readLatency.reset();
     this.updateLatency.reset();

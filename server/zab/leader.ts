@@ -80,6 +80,8 @@ export class Leader implements Term {
   epoch: number;
   phase: LeaderPhase = "collecting";
   service: LeaderService | undefined;
+  /** Learners that were sent the whole tree, or what they lacked. */
+  readonly syncs: Record<"snap" | "diff", number> = { snap: 0, diff: 0 };
 
   readonly #options: LeaderOptions;
   readonly #effects: LeaderEffects;
@@ -132,13 +134,13 @@ export class Leader implements Term {
     return this.#rounds.round;
   }
 
-  /** For those who watch: learners that are served, voters and others. */
-  get syncedFollowers(): number {
-    return this.#count((learner) => !learner.isObserver);
+  get pendingSyncs(): number {
+    return this.#rounds.count;
   }
 
-  get syncedObservers(): number {
-    return this.#count((learner) => learner.isObserver);
+  /** For those who watch: those that have introduced themselves. */
+  learners(): IterableIterator<LearnerHandler> {
+    return this.#learners.values();
   }
 
   /** A link of the quorum port was accepted. */
@@ -301,6 +303,7 @@ export class Leader implements Term {
       { sid: learner.sid, mode: plan.mode, lastZxid: zxidHex(lastZxid), from: zxidHex(plan.from) },
       "a learner is being synchronized",
     );
+    this.syncs[mode]++;
     learner.sync(plan);
     this.#retain();
   }
@@ -475,14 +478,6 @@ export class Leader implements Term {
 
   #isQuorum(sids: ReadonlySet<number>): boolean {
     return this.#verifier.containsQuorum((sid) => sids.has(sid));
-  }
-
-  #count(includes: (learner: LearnerHandler) => boolean): number {
-    let count = 0;
-    for (const learner of this.#learners.values()) {
-      if (learner.state === "serving" && includes(learner)) count++;
-    }
-    return count;
   }
 
   #enter(phase: LeaderPhase): void {

@@ -1,10 +1,12 @@
 /** `dump`: which sessions and connections end when, and which znodes end with them. */
-import type { AdminSource, DeadlineView } from "../source.ts";
+import type { AdminSource, DeadlineView, GlobalSessionView } from "../source.ts";
 import { first } from "./texts.ts";
 
 export function* dump(source: AdminSource): Generator<string> {
   yield "SessionTracker dump:\n";
-  yield* deadlines("Session", source.sessionDeadlines());
+  const global = source.globalSessions();
+  if (global === undefined) yield* deadlines("Session", source.sessionDeadlines());
+  else yield* sessions(global);
   yield `ephemeral nodes dump:\nSessions with Ephemerals (${source.ephemeralOwnerCount}):\n`;
   for (const owner of first(source.ephemeralOwners(), source.ephemeralOwnerCount)) {
     yield `${owner.session}:\n`;
@@ -12,6 +14,11 @@ export function* dump(source: AdminSource): Generator<string> {
   }
   yield "Connections dump:\n";
   yield* deadlines("Connections", source.connectionDeadlines());
+}
+
+function* sessions(all: readonly GlobalSessionView[]): Generator<string> {
+  yield `Global Sessions(${all.length}):\n`;
+  for (const { session, timeoutMs } of all) yield `${session}\t${timeoutMs}ms\n`;
 }
 
 function* deadlines(what: string, sets: readonly DeadlineView[]): Generator<string> {

@@ -1,22 +1,13 @@
 /** `mntr`: what monitoring reads, a key and a value a line. */
-import type { AdminSource } from "../source.ts";
+import type { AdminSource, LeadingView } from "../source.ts";
 import { averageText, decimalText, type SummaryView } from "../summary.ts";
 import { whole } from "./texts.ts";
 
 /**
  * Counters of ZooKeeper's that stay at 0 here, as there in a standalone server: what they count is
- * done by ensembles, by TLS, by SASL between servers, or by parts that this server does without.
+ * done by TLS, by SASL between servers, or by parts that this server does without.
  */
 const NEVER_COUNTED = [
-  "commit_count",
-  "proposal_count",
-  "diff_count",
-  "snap_count",
-  "looking_count",
-  "connection_revalidate_count",
-  "revalidate_count",
-  "learner_proposal_received_count",
-  "learner_commit_received_count",
   "quit_leading_due_to_disloyal_voter",
   "skip_learner_request_to_next_processor_count",
   "requests_not_forwarded_to_commit_processor",
@@ -59,6 +50,8 @@ export function monitor(source: AdminSource): string {
   };
   line("version", source.versionText);
   line("server_state", source.mode);
+  const { ensemble } = source;
+  if (ensemble !== undefined) line("peer_state", ensemble.peerState);
   line("ephemerals_count", source.ephemeralCount);
   line("num_alive_connections", source.connectionCount);
   line("avg_latency", averageText(source.requestLatency));
@@ -88,11 +81,41 @@ export function monitor(source: AdminSource): string {
   line("stale_sessions_expired", source.staleSessionsExpiredCount);
   line("auth_failed_count", source.authFailedCount);
   line("digest_mismatches_count", source.digestMismatchCount);
+  line("commit_count", ensemble?.commitCount ?? 0);
+  line("proposal_count", ensemble?.proposalCount ?? 0);
+  line("diff_count", ensemble?.diffCount ?? 0);
+  line("snap_count", ensemble?.snapCount ?? 0);
+  line("looking_count", ensemble?.lookingCount ?? 0);
+  line("connection_revalidate_count", ensemble?.connectionRevalidateCount ?? 0);
+  line("revalidate_count", ensemble?.revalidateCount ?? 0);
+  line("learner_proposal_received_count", ensemble?.learnerCommitCount ?? 0);
+  line("learner_commit_received_count", ensemble?.learnerCommitCount ?? 0);
   for (const key of NEVER_COUNTED) line(key, 0);
+  if (ensemble !== undefined) {
+    line("quorum_size", ensemble.quorumSize);
+    for (const [key, value] of leadingGauges(ensemble.leading)) line(key, value);
+    summary("election_time", ensemble.electionTime);
+  }
   if (!source.forceSync) line("quorate_unsafe_nosync", 1);
   summary("fsynctime", source.fsyncTime);
   summary("snapshottime", source.snapshotTime);
   summary("readlatency", source.readLatency);
   summary("updatelatency", source.updateLatency);
   return text;
+}
+
+/** Only a leader has them: readiness scripts and Solr take their presence for its sign. */
+function leadingGauges(leading: LeadingView | undefined): readonly (readonly [string, number])[] {
+  if (leading === undefined) return [];
+  return [
+    ["learners", leading.learners],
+    ["synced_followers", leading.syncedFollowers],
+    ["synced_non_voting_followers", leading.syncedNonVotingFollowers],
+    ["synced_observers", leading.syncedObservers],
+    ["pending_syncs", leading.pendingSyncs],
+    ["leader_uptime", whole(leading.uptimeMs)],
+    ["last_proposal_size", leading.proposals.last],
+    ["max_proposal_size", leading.proposals.max],
+    ["min_proposal_size", leading.proposals.min],
+  ];
 }

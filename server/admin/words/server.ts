@@ -18,8 +18,15 @@ export function* serverWithClients(source: AdminSource): Generator<string> {
   yield `\n${serverBlock(source)}`;
 }
 
-function versionLine(source: AdminSource): string {
-  return `Zookeeper version: ${source.versionText}\n`;
+function versionLine({ versionText, mode }: AdminSource): string {
+  const readOnly = mode === "read-only" ? "READ-ONLY mode; serving only read-only clients\n" : "";
+  return `Zookeeper version: ${versionText}\n${readOnly}`;
+}
+
+function proposalLine(source: AdminSource): string {
+  const sizes = source.ensemble?.leading?.proposals;
+  if (sizes === undefined) return "";
+  return `Proposal sizes last/min/max: ${sizes.last}/${sizes.min}/${sizes.max}\n`;
 }
 
 /** Fields and their order are fixed: go-zookeeper matches the lines one after the other. */
@@ -33,6 +40,7 @@ function serverBlock(source: AdminSource): string {
     `Outstanding: ${source.outstandingRequests}\n` +
     `Zxid: 0x${zxidHex(source.lastZxid)}\n` +
     `Mode: ${source.mode}\n` +
-    `Node count: ${source.znodeCount}\n`
+    `Node count: ${source.znodeCount}\n` +
+    proposalLine(source)
   );
 }

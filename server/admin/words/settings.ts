@@ -1,6 +1,9 @@
 /** `conf`, `dirs`, `envi`: what the server was told, what it occupies, where it runs. */
 import type { AdminSource } from "../source.ts";
 
+/** Fast leader election; the others are gone since 3.6. */
+const ELECTION_ALGORITHM = 3;
+
 /** Solr splits every line on "=". The sizes are in the middle, so they are measured first. */
 export function* settings(source: AdminSource): Generator<string> {
   const bytes = yield* source.directoryBytes();
@@ -17,6 +20,16 @@ export function* settings(source: AdminSource): Generator<string> {
     `maxSessionTimeout=${s.maxSessionTimeoutMs}\n` +
     `clientPortListenBacklog=${s.clientPortListenBacklog}\n` +
     `serverId=${s.serverId}\n`;
+  const { ensemble, mode } = source;
+  if (ensemble === undefined) return;
+  yield `initLimit=${ensemble.initLimitTicks}\n` +
+    `syncLimit=${ensemble.syncLimitTicks}\n` +
+    `electionAlg=${ELECTION_ALGORITHM}\n` +
+    `electionPort=${ensemble.electionPort}\n` +
+    `quorumPort=${ensemble.quorumPort}\n` +
+    `peerType=${ensemble.isObserver ? 1 : 0}\n`;
+  // The blank and the missing end of the last line are ZooKeeper's.
+  if (mode !== "read-only") yield `membership: \n${ensemble.membership}`;
 }
 
 export function* directories(source: AdminSource): Generator<string> {

@@ -4,7 +4,7 @@ import type { Bug } from "../bug.ts";
 export const bug: Bug = {
   name: "watch-after-reply",
   file: "server/net/connection.ts",
-  anchor: `    this.#context.pipeline.stats.countResponse(this.#outbox.endReply(zxid, code));
+  anchor: `    this.#context.stats.countResponse(this.#outbox.endReply(zxid, code));
     this.#countSent();
   }
 
@@ -17,7 +17,7 @@ export const bug: Bug = {
     this.out.raw(frame);
     this.#countSent();
   }`,
-  replacement: `    this.#context.pipeline.stats.countResponse(this.#outbox.endReply(zxid, code));
+  replacement: `    this.#context.stats.countResponse(this.#outbox.endReply(zxid, code));
     for (const frame of this.late) this.out.raw(frame);
     this.late = [];
     this.#countSent();

@@ -1,0 +1,55 @@
+/** What a server of an ensemble holds, recovered as its settings say. */
+import type { Host } from "../protocol/host.ts";
+import { zxidHex } from "../protocol/zxid.ts";
+import type { ServerConfig } from "./config.ts";
+import type { EnsembleSettings } from "./config-ensemble.ts";
+import type { Logger } from "./log.ts";
+import { type ReplicaEvents, StoredReplica } from "./replica.ts";
+
+/** @throws RecoveryError the server must not start; HostError. */
+export function openReplica(
+  host: Host,
+  config: ServerConfig,
+  { commitLogCount, snapshotSizeFactor }: EnsembleSettings,
+  log: Logger,
+  events: ReplicaEvents,
+): StoredReplica {
+  const { random, clock } = host;
+  const startedMs = clock.nowMs();
+  const replica = new StoredReplica(
+    host,
+    {
+      ...config,
+      tree: {
+        hashSeed: Math.floor(random.fraction() * Number.MAX_SAFE_INTEGER),
+        extendedTypes: config.extendedTypes,
+      },
+      trustEmpty: config.snapshotTrustEmpty,
+      log: {
+        preAllocBytes: config.preAllocBytes,
+        logSizeLimitBytes: config.txnLogSizeLimitBytes,
+        snapCount: config.snapCount,
+        snapSizeLimitBytes: config.snapSizeLimitBytes,
+        forceSync: config.forceSync,
+        syncWarningMs: config.fsyncWarningMs,
+      },
+      commitLogCount,
+      snapshotSizeFactor,
+      comparesDigests: config.digestEnabled,
+    },
+    log,
+    events,
+  );
+  log.info(
+    {
+      zxid: zxidHex(replica.lastZxid),
+      acceptedEpoch: replica.acceptedEpoch,
+      currentEpoch: replica.currentEpoch,
+      znodes: replica.report.znodes,
+      replayed: replica.report.replayed,
+      ms: Math.round(clock.nowMs() - startedMs),
+    },
+    "recovered what is on disk",
+  );
+  return replica;
+}
