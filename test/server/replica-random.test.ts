@@ -7,7 +7,7 @@ import { FakeLink } from "./storage/fake-link.ts";
 import { MadeDirectory, zxidOf } from "./storage/made-directory.ts";
 import { dumpTree } from "./tree/tree-dump.ts";
 
-const SEEDS = 40;
+const SEEDS = 30;
 const TERMS = 8;
 
 /** What the seeds came across. */
@@ -32,6 +32,10 @@ class Run {
   #settled = 0;
   /** This replica said that the disk has it. */
   #durable = 0;
+  /** The sync broke off, and the server goes on. */
+  #isLinkLost = false;
+  /** What the disk may still have instead, where a leader's tree was on its way. */
+  #old: Buffer[] | undefined;
 
   constructor(seed: number, reached: Reached) {
     this.#draw = new SimRandom(seed);
@@ -44,7 +48,9 @@ class Run {
   run(): void {
     for (let term = 0; term < TERMS; term++) {
       this.#epoch++;
-      if (!this.#begin() || !this.#serve() || this.#draw.chance(0.3)) this.#crash();
+      this.#isLinkLost = false;
+      const isServing = this.#begin() && this.#serve();
+      if (!this.#isLinkLost && (!isServing || this.#draw.chance(0.3))) this.#crash();
       this.#settle();
     }
     this.#reached.snapshots += this.bench.snapshots.length;
@@ -140,19 +146,23 @@ class Run {
       this.#replica.window.commitTo(last);
       this.#replica.deliver();
     }
+    if (this.#draw.chance(0.3)) {
+      // The leader is gone before the disk has it: what was there before is there again.
+      this.bench.await((done) => this.#replica.whenDelivered(done));
+      this.bench.made.txns = before ?? this.bench.made.txns;
+      this.#isLinkLost = true;
+      this.#reached.brokenOff++;
+      return false;
+    }
     const isDelivered = this.#does((done) => this.#replica.whenDelivered(done));
     if (isDelivered && this.#does((done) => this.#replica.saveTree(done))) {
       this.#durable = this.#replica.lastZxid;
       this.#settled = this.#durable;
       return true;
     }
-    this.#reached.brokenOff++;
     this.#old = before ?? this.#old;
     return false;
   }
-
-  /** What the disk may still have instead, where a leader's tree was on its way. */
-  #old: Buffer[] | undefined;
 
   #serve(): boolean {
     const draw = this.#draw;
