@@ -31,10 +31,7 @@ import {
 } from "./files.ts";
 
 type Step =
-  | { readonly kind: "makeDirectory" | "syncDirectory"; readonly path: string }
-  /** What a purge may have removed in the meantime. */
-  | { readonly kind: "remove"; readonly path: string }
-  | { readonly kind: "moveAway"; readonly path: string; readonly to: string }
+  | { readonly kind: "makeDirectory" | "syncDirectory" | "remove"; readonly path: string }
   | { readonly kind: "rename"; readonly path: string; readonly to: string };
 
 /** A tree that was installed and has not taken its place yet. */
@@ -43,24 +40,20 @@ interface Unsettled {
   readonly steps: readonly Step[];
 }
 
-/** Lets an installed tree take its place. `done` gets the error of the disk that prevented it. */
+/**
+ * Lets an installed tree take its place, while nothing is purged. `done` gets the error of the disk
+ * that prevented it.
+ */
 export function settleInstalled(
   disk: Disk,
   directories: StorageDirectories,
   done: (error: HostError | undefined) => void,
 ): void {
   let steps: Step[] = [];
-  let mayBeGone = false;
   const next = (error: HostError | undefined): void => {
     const step = steps.shift();
-    if (error !== undefined && !(mayBeGone && error.code === "ENOENT")) {
-      done(error);
-    } else if (step === undefined) {
-      done(undefined);
-    } else {
-      mayBeGone = step.kind === "remove" || step.kind === "moveAway";
-      run(disk, step, next);
-    }
+    if (error !== undefined || step === undefined) done(error);
+    else run(disk, step, next);
   };
   try {
     steps = [...(findUnsettled(disk, directories)?.steps ?? [])];
@@ -111,7 +104,7 @@ function findUnsettled(disk: Disk, directories: StorageDirectories): Unsettled |
     steps.push({ kind: "makeDirectory", path: target }, { kind: "syncDirectory", path: parent });
     const names = disk.list(parent).filter((name) => name !== installed && isHistory(name));
     for (const name of names) {
-      steps.push({ kind: "moveAway", path: `${parent}/${name}`, to: `${target}/${prefix}${name}` });
+      steps.push({ kind: "rename", path: `${parent}/${name}`, to: `${target}/${prefix}${name}` });
     }
     // Where a file went before whence it came: at worst it is in both.
     steps.push({ kind: "syncDirectory", path: target }, { kind: "syncDirectory", path: parent });
@@ -148,7 +141,6 @@ function run(disk: Disk, step: Step, done: DiskDone): void {
     case "syncDirectory":
       disk.syncDirectory(step.path, done);
       break;
-    case "moveAway":
     case "rename":
       disk.rename(step.path, step.to, done);
       break;
@@ -176,7 +168,6 @@ function runNow(disk: Disk, step: Step): void {
     case "syncDirectory":
       disk.syncDirectoryNow(step.path);
       break;
-    case "moveAway":
     case "rename":
       disk.renameNow(step.path, step.to);
       break;

@@ -66,8 +66,6 @@ class Purge {
   readonly #removed: string[] = [];
   /** Still to be removed, in order. */
   #doomed: string[] = [];
-  /** The snapshot on account of which they are. */
-  #reason = "";
 
   constructor(
     clock: Clock,
@@ -112,9 +110,8 @@ class Purge {
         .filter(({ zxid }) => zxid < from)
         .map(({ path }) => path),
     ];
-    this.#reason = `${snapshots}/${newest}`;
     if (this.#doomed.length === 0) this.#end(undefined, undefined);
-    else this.#verify(this.#reason);
+    else this.#verify(`${snapshots}/${newest}`);
   }
 
   /** Those before the one that may hold the first record after `from`. */
@@ -168,13 +165,8 @@ class Purge {
       this.#syncDirectories();
       return;
     }
-    if (this.#disk.stat(this.#reason) === undefined) {
-      // Another history takes the place of this one: names may be those of its files.
-      this.#end(undefined, `${this.#reason} is there no more`);
-      return;
-    }
     this.#disk.remove(path, (error) => {
-      if (error !== undefined && error.code !== "ENOENT") {
+      if (error !== undefined) {
         this.#end(error, undefined);
         return;
       }

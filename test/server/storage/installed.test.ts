@@ -211,25 +211,6 @@ test("a purge removes what was replaced once the tree that replaced it is not am
   expect(host.disk.names(`${DIRECTORY}/replaced`)).toEqual([]);
 });
 
-test("a purge that is under way when a tree is installed removes nothing of the new history", () => {
-  for (let lead = 0; lead < 40; lead += 2) {
-    const { world, host } = oldHistory(6);
-    let isPurged = false;
-    purge(host, DIRECTORIES, 3, (error) => {
-      expect(error).toBeUndefined();
-      isPurged = true;
-    });
-    for (let steps = lead; steps > 0; steps--) world.step();
-    // The name of a snapshot that the purge is about to remove.
-    const tree = newTree(0);
-    install(host, tree, (error) => expect(error).toBeUndefined());
-    while (world.step());
-    expect(isPurged).toBe(true);
-    expect(historyIn(host)).toEqual(["snapshot.0"]);
-    expect(dumpTree(recovered(host))).toEqual(dumpTree(tree));
-  }
-});
-
 // storage WP-10
 test("whatever fails while a tree takes its place is told, and start-up goes on with it", () => {
   for (let failing = 0; failing < 60; failing++) {
