@@ -345,6 +345,7 @@ export class Leader implements Term {
     this.replica.beginEpoch(this.epoch);
     const marker = makeZxid(this.epoch, 0);
     for (const learner of this.#learners.values()) learner.establish(marker);
+    this.#retain();
     this.log.info({ epoch: this.epoch }, "leads: a quorum has adopted this server's history");
     this.service = this.#effects.lead(this.#office());
   }
@@ -388,7 +389,7 @@ export class Leader implements Term {
     if (before <= this.replica.window.retainAfter) this.#retain();
   }
 
-  /** What any learner still has to be sent stays in the window. */
+  /** What any learner still has to be sent stays in the window; to be called whenever that moves. */
   #retain(): void {
     let least = Number.POSITIVE_INFINITY;
     for (const { retainAfter } of this.#learners.values()) least = Math.min(least, retainAfter);
