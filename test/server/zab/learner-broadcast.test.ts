@@ -232,7 +232,7 @@ test("the answer to a sync comes behind the commits before it", () => {
 
 // Handing over
 
-// operations 9.4
+// operations 9.4/2
 test("a leader of ours may hand over to another server, any other may not", () => {
   const handover = withData(64, z(1, 0), Buffer.from("0000000000000003", "hex"));
   const bench = new LearnerBench({ isLeaderOurs: true }).follow(1).receive(handover);

@@ -14,7 +14,7 @@ import {
 
 const joined = "→ FOLLOWERINFO 0 sid 1 config 0 ours true";
 
-// quorum-protocol D-6, C-3, 1.1, 5/11 FOLLOWERINFO, 5/17 LEADERINFO, 5/18 ACKEPOCH
+// quorum-protocol D-6, C-3, 5/11 FOLLOWERINFO, 5/17 LEADERINFO, 5/18 ACKEPOCH
 test("an epoch is promised on disk before the leader hears of it", () => {
   const bench = new LearnerBench({ lastZxid: z(3, 7), acceptedEpoch: 3 }).connect();
   expect(bench.lines()).toEqual(["→ FOLLOWERINFO 300000000 sid 1 config 0 ours true"]);

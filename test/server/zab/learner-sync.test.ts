@@ -45,7 +45,7 @@ test("a DIFF is logged, then applied, then the epoch is saved, then NEWLEADER is
   expect(bench.lines()).toEqual(["→ ACK 200000000"]);
 });
 
-// quorum-protocol S-22, 7.8
+// quorum-protocol S-22
 test("nothing is read while the disk works, and all of it afterwards", () => {
   const bench = synced().receive(bare("DIFF", z(1, 4)), pairs(z(1, 4)), newLeader(2));
   bench.receive(pairs(z(2, 1)), upToDate);
@@ -117,7 +117,7 @@ test("NEWLEADER of another epoch than the promised one ends the term", () => {
   expect(bench.lines()).toEqual(["link closed", reason]);
 });
 
-// quorum-protocol S-27, 7.8
+// quorum-protocol S-27
 test("a DIFF that breaks off before NEWLEADER has left no trace", () => {
   const bench = synced()
     .receive(bare("DIFF", z(1, 5)), pairs(z(1, 4)), proposal(z(1, 5)))
@@ -241,7 +241,7 @@ test("a tree that is being saved when the link breaks is saved to the end", () =
   expect([bench.replica.durableZxid, bench.replica.durableCurrentEpoch]).toEqual([z(1, 9), 2]);
 });
 
-// quorum-protocol 5/8 INFORM, 7.8
+// quorum-protocol 5/8 INFORM
 test("an observer applies what it is informed of behind a tree, and saves it with the tree", () => {
   const bench = synced({ role: "observer" });
   bench.receive(snap(z(1, 9)), pairs(z(1, 10)), inform(z(2, 1)), newLeader(2)).releaseAll();
@@ -304,7 +304,7 @@ test("a DIFF that is longer than memory should hold is given up for the tree", (
 
 // TRUNC
 
-// quorum-protocol 7.8, S-21, 5/14 TRUNC
+// quorum-protocol S-21, 5/14 TRUNC
 test("behind a TRUNC the log is cut before anything is read, and the tree is saved", () => {
   const bench = synced().receive(bare("TRUNC", z(1, 2)), pairs(z(2, 1)), newLeader(2));
   expect(bench.lines()).toEqual(["disk: truncate 100000002"]);
@@ -345,7 +345,6 @@ test("a link that breaks while the log is cut is over when it is cut", () => {
 
 // Bad packets
 
-// quorum-protocol 7.8
 test("a sync that begins with anything but DIFF, TRUNC or SNAP ends the term", () => {
   const bench = synced().receive(proposal(z(2, 1)));
   expect(bench.lines().at(-1)).toBe("step down: packet type 2 where DIFF, TRUNC or SNAP was due");
@@ -380,7 +379,7 @@ test("the next txn, the first of a later epoch, and what is here already may com
   }
 });
 
-// quorum-protocol S-19, 7.8
+// quorum-protocol S-19
 test("a COMMIT that has no proposal, or is not of the next one, ends the term", () => {
   const diff = bare("DIFF", z(1, 9));
   for (const packets of [
