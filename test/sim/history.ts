@@ -67,6 +67,8 @@ export interface Sent {
   readonly when: Moment;
   readonly xid: number;
   readonly op: Op;
+  /** The request's bytes behind its header, by which it is found again where it was forwarded. */
+  readonly record: Buffer;
 }
 
 /** What came back, as far as the operation has it. */
@@ -108,6 +110,8 @@ export interface WatchEvent {
 /** A connection that got through its handshake. */
 export interface Connection {
   readonly client: string;
+  /** The host that it leads to. */
+  readonly server: string;
   /** 16 hexadecimal digits. */
   readonly session: string;
   readonly timeoutMs: number;
@@ -140,6 +144,11 @@ export interface History {
   /** The log at the end of the run, oldest first. */
   readonly txns: readonly LoggedTxn[];
   readonly lives: readonly Life[];
+  /**
+   * Which request became the txn of a session and cxid, where that is not the client's own xid: a
+   * learner numbers anew what it forwards.
+   */
+  readonly forwarded: ReadonlyMap<string, Sent>;
   /** When the server's process got bytes of a session. */
   readonly heard: ReadonlyMap<string, readonly Moment[]>;
 }

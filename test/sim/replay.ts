@@ -178,11 +178,17 @@ function requestersOf(history: History): Map<Sent, Requester> {
 /** Each write by its session and xid, as a txn's header names it. */
 function originsOf(history: History): Map<string, NonNullable<Step["origin"]>> {
   const origins = new Map<string, NonNullable<Step["origin"]>>();
+  const bySent = new Map<Sent, Connection>();
   for (const connection of history.connections) {
     for (const sent of connection.sent) {
       if (!isWrite(sent.op) || sent.op.type === OpCode.closeSession) continue;
+      bySent.set(sent, connection);
       origins.set(`${connection.session}:${sent.xid}`, { connection, sent });
     }
+  }
+  for (const [key, sent] of history.forwarded) {
+    const connection = bySent.get(sent);
+    if (connection !== undefined) origins.set(key, { connection, sent });
   }
   return origins;
 }

@@ -194,6 +194,7 @@ class Run {
       connections: this.#recorder.connections,
       txns,
       lives: this.#server.lives,
+      forwarded: new Map(),
       heard: this.#recorder.heard,
     };
   }

@@ -15,6 +15,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export interface StoryConnection {
   client: string;
+  server: string;
   session: string;
   timeoutMs: number;
   opened: Moment;
@@ -27,6 +28,7 @@ export class Story {
   readonly txns: Mutable<LoggedTxn>[] = [];
   readonly lives: Mutable<Life>[] = [];
   readonly heard: Map<string, Moment[]> = new Map();
+  readonly forwarded: Map<string, Sent> = new Map();
   readonly model: Model = new Model();
   #order = 0;
   #atUs = 0;
@@ -68,6 +70,7 @@ export class Story {
     }
     const connection = {
       client: "10.0.1.1",
+      server: "10.0.0.1",
       session,
       timeoutMs,
       opened: this.moment(),
@@ -85,7 +88,8 @@ export class Story {
   }
 
   send(connection: StoryConnection, op: Op): Sent {
-    const sent: Sent = { kind: "sent", when: this.moment(), xid: ++this.#xid, op };
+    const record = Buffer.alloc(0);
+    const sent: Sent = { kind: "sent", when: this.moment(), xid: ++this.#xid, op, record };
     connection.sent.push(sent);
     this.hear(connection.session);
     return sent;

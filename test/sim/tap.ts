@@ -75,7 +75,7 @@ export class TappedNetwork implements Network {
   }
 
   connect(to: Address, handlers: LinkHandlers): Link {
-    const tap = new TappedLink(new ClientEnd(this.#recorder, this.#client), handlers);
+    const tap = new TappedLink(new ClientEnd(this.#recorder, this.#client, to.host), handlers);
     tap.inner = this.#inner.connect(to, tap);
     return tap;
   }
@@ -212,6 +212,7 @@ function refuse(length: number): never {
 class ClientEnd implements End {
   readonly #recorder: Recorder;
   readonly #client: string;
+  readonly #server: string;
   readonly #reader = new Reader();
   readonly #requests: FrameSplitter;
   readonly #replies: FrameSplitter;
@@ -222,9 +223,10 @@ class ClientEnd implements End {
   #refused = false;
   #answered = 0;
 
-  constructor(recorder: Recorder, client: string) {
+  constructor(recorder: Recorder, client: string, server: string) {
     this.#recorder = recorder;
     this.#client = client;
+    this.#server = server;
     this.#requests = new FrameSplitter(FRAME_MAX_BYTES, (b, s, e) => this.#sent(b, s, e), refuse);
     this.#replies = new FrameSplitter(FRAME_MAX_BYTES, (b, s, e) => this.#got(b, s, e), refuse);
   }
@@ -244,11 +246,13 @@ class ClientEnd implements End {
     }
     const reader = this.#reader.reset(bytes, start, end);
     const { xid, type } = readRequestHeader(reader);
+    const record = Buffer.from(bytes.subarray(reader.offset, end));
     const sent: Sent = {
       kind: "sent",
       when: this.#recorder.now(),
       xid,
       op: decodeRequest(reader, type),
+      record,
     };
     (this.#connection?.sent ?? this.#early).push(sent);
   }
@@ -282,6 +286,7 @@ class ClientEnd implements End {
     }
     this.#connection = {
       client: this.#client,
+      server: this.#server,
       session: wordsHex(sessionHigh, sessionLow),
       timeoutMs,
       opened: this.#recorder.now(),
@@ -298,12 +303,15 @@ const SESSION_AT = 12;
 /** A client's connection, at the server. */
 export class ServerEnd implements End {
   readonly #recorder: Recorder;
+  readonly #counts: () => boolean;
   readonly #early: Moment[] = [];
   #head = Buffer.alloc(0);
   #session: string | undefined;
 
-  constructor(recorder: Recorder) {
+  /** @param counts Whether what it hears counts as a sign of life now: the leader's does. */
+  constructor(recorder: Recorder, counts: () => boolean = () => true) {
     this.#recorder = recorder;
+    this.#counts = counts;
   }
 
   wrote(bytes: Buffer): void {
@@ -316,6 +324,7 @@ export class ServerEnd implements End {
   }
 
   got(): void {
+    if (!this.#counts()) return;
     const when = this.#recorder.now();
     if (this.#session === undefined) this.#early.push(when);
     else this.#recorder.hear(this.#session, when);

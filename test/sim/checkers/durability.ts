@@ -1,4 +1,5 @@
-import { isWrite } from "../history.ts";
+import { OpCode } from "../../../protocol/opcodes.ts";
+import { isWrite, type Sent } from "../history.ts";
 import type { Checker } from "./checker.ts";
 
 /** Every write that was answered is in the log, at the zxid that the answer named. */
@@ -11,8 +12,9 @@ export const acknowledgedWritesSurvive: Checker = {
       const step = byZxid.get(reply.zxid);
       const what = `xid ${reply.sent.xid} of session ${connection.session}`;
       if (step === undefined) return [`${what} was answered at zxid ${reply.zxid}, which is lost`];
-      const { cxid } = step.logged.txn.header;
-      return step.session === connection.session && cxid === reply.sent.xid
+      const isEnd =
+        reply.sent.op.type === OpCode.closeSession && step.session === connection.session;
+      return step.origin?.sent === reply.sent || isEnd
         ? []
         : [`${what} was answered at zxid ${reply.zxid}, where the log has another txn`];
     });
@@ -23,15 +25,16 @@ export const acknowledgedWritesSurvive: Checker = {
 export const appliedOnce: Checker = {
   name: "AppliedOnce",
   check({ steps }) {
-    const seen = new Map<string, number>();
+    const seen = new Map<Sent, number>();
     return steps.flatMap((step) => {
-      if (step.origin === undefined) return [];
-      const key = `${step.session}:${step.logged.txn.header.cxid}`;
-      const before = seen.get(key);
-      seen.set(key, step.zxid);
+      const sent = step.origin?.sent;
+      if (sent === undefined) return [];
+      const before = seen.get(sent);
+      seen.set(sent, step.zxid);
+      const request = `request ${step.session}:${sent.xid}`;
       return before === undefined
         ? []
-        : [`request ${key} was applied at zxid ${before} and again at ${step.zxid}`];
+        : [`${request} was applied at zxid ${before} and again at ${step.zxid}`];
     });
   },
 };

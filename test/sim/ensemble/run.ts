@@ -9,7 +9,7 @@ import { ensembleSettings } from "../../../server/config-ensemble.ts";
 import { type SimRandom, World } from "../../../server/testing/index.ts";
 import { ENSEMBLE_CHECKERS } from "../checkers/index.ts";
 import { ClientActor, ClientTally } from "../client-actor.ts";
-import type { History, LoggedTxn } from "../history.ts";
+import type { History, Life, LoggedTxn } from "../history.ts";
 import { eachPayloadOfLogs } from "../log-reader.ts";
 import { replay } from "../replay.ts";
 import type { Violation } from "../run.ts";
@@ -19,8 +19,9 @@ import { Workload } from "../workload.ts";
 import { EnsembleNemesis } from "./nemesis.ts";
 import { ELECTION_PORT, EnsembleServer, QUORUM_PORT, tickTime } from "./server.ts";
 import { differences } from "./trees.ts";
-import { type ServerEnd, ZAB_CHECKERS } from "./zab-checkers.ts";
+import { establishments, type ServerEnd, ZAB_CHECKERS } from "./zab-checkers.ts";
 import { txnHash, ZabRecorder } from "./zab-tap.ts";
+import type { ZabTrace } from "./zab-trace.ts";
 
 const SECOND_US = 1_000_000;
 const FAULTS_OVER_US = 53 * SECOND_US;
@@ -103,7 +104,7 @@ class EnsembleRun {
     const draw = world.random.fork();
     this.#world = world;
     this.#recorder = new Recorder(world);
-    this.#zab = new ZabRecorder(() => this.#recorder.now());
+    this.#zab = new ZabRecorder(this.#recorder);
     const [voters, observers] = shapeOf(draw);
     this.#shape = observers === 0 ? `${voters} servers` : `${voters} + ${observers} servers`;
     const members = new Map<number, Member>();
@@ -249,7 +250,8 @@ class EnsembleRun {
     return {
       connections: this.#recorder.connections,
       txns,
-      lives: [],
+      lives: termsOf(this.#zab),
+      forwarded: this.#zab.forwarded(this.#recorder.connections),
       heard: this.#recorder.heard,
     };
   }
@@ -353,6 +355,17 @@ class EnsembleRun {
       diskStops: sum(({ actor }) => actor.tally.diskStops),
     };
   }
+}
+
+/** When leaders took office: from then on sessions have their whole timeout again. */
+function termsOf(trace: ZabTrace): Life[] {
+  return establishments(trace).map((when) => ({
+    when,
+    recoveredZxid: 0,
+    digest: "",
+    usage: undefined,
+    ended: undefined,
+  }));
 }
 
 function shapeOf(draw: SimRandom): readonly [voters: number, observers: number] {

@@ -3,6 +3,7 @@
 
 import { PacketType } from "../../../protocol/quorum.ts";
 import { makeZxid, zxidCounter, zxidEpoch, zxidHex } from "../../../protocol/zxid.ts";
+import type { Moment } from "../history.ts";
 import type { Durable, ZabLink, ZabPacket, ZabTrace } from "./zab-trace.ts";
 
 export interface ZabChecker {
@@ -337,6 +338,19 @@ function epochAt(
     else if (one.kind === kind) epoch = one.epoch;
   }
   return epoch;
+}
+
+/** When each leader was established, in order. */
+export function establishments(trace: ZabTrace): Moment[] {
+  const first = new Map<string, Moment>();
+  for (const link of sideOf(trace, "leader")) {
+    const upToDate = sent(link, PacketType.UPTODATE)[0];
+    if (upToDate === undefined) continue;
+    const term = `${link.server} ${epochOf(link)}`;
+    const known = first.get(term);
+    if (known === undefined || upToDate.when.order < known.order) first.set(term, upToDate.when);
+  }
+  return [...first.values()].toSorted((a, b) => a.order - b.order);
 }
 
 /** A txn that was settled for good. */

@@ -6,10 +6,14 @@ import { PacketSplitter } from "../../../protocol/packet-splitter.ts";
 import {
   type Packet,
   PacketType,
+  REQUEST_HEAD_BYTES,
   readAckEpoch,
   readLearnerInfo,
+  TOUCH_BYTES,
 } from "../../../protocol/quorum.ts";
-import type { Moment } from "../history.ts";
+import { wordsHex } from "../../../protocol/zxid.ts";
+import { type Connection, isWrite, type Moment, type Sent } from "../history.ts";
+import type { Recorder } from "../tap.ts";
 import { settledBy } from "./zab-checkers.ts";
 import type { Durable, ZabLink, ZabPacket, ZabTrace } from "./zab-trace.ts";
 
@@ -25,12 +29,25 @@ interface MutableLink extends ZabLink {
 export class ZabRecorder implements ZabTrace {
   readonly links: MutableLink[] = [];
   readonly durable: Map<string, Durable[]> = new Map();
+  /** The leader heard of a session. */
+  readonly hear: (session: string) => void;
   readonly #now: () => Moment;
+  /** In the order in which they left. */
+  readonly #requests: {
+    readonly server: string;
+    readonly when: Moment;
+    readonly session: string;
+    readonly cxid: number;
+    readonly record: Buffer;
+  }[] = [];
   /** By hash. */
   readonly #payloads = new Map<string, Buffer>();
 
-  constructor(now: () => Moment) {
-    this.#now = now;
+  constructor(clients: Recorder) {
+    this.#now = () => clients.now();
+    this.hear = (session) => {
+      clients.hear(session, clients.now());
+    };
   }
 
   now(): Moment {
@@ -52,6 +69,36 @@ export class ZabRecorder implements ZabTrace {
       if (payload !== undefined) found.set(zxid, payload);
     }
     return found;
+  }
+
+  /** Which of the clients' requests each REQUEST was, by session and cxid. */
+  forwarded(connections: readonly Connection[]): Map<string, Sent> {
+    const found = new Map<string, Sent>();
+    const taken = new Set<Sent>();
+    for (const { server, session, cxid, record, when } of this.#requests) {
+      // Of two connections of a session the later one is the session's.
+      const sent = connections
+        .filter((one) => one.session === session && one.server === server)
+        .toReversed()
+        .find((one) => one.sent.some((request) => request.when.order < when.order))
+        ?.sent.find((one) => !taken.has(one) && isWrite(one.op) && one.record.equals(record));
+      if (sent === undefined) continue;
+      taken.add(sent);
+      found.set(`${session}:${cxid}`, sent);
+    }
+    return found;
+  }
+
+  /** A learner has forwarded something. */
+  request(server: string, packet: Packet): void {
+    const data = dataOf(packet);
+    this.#requests.push({
+      server,
+      when: this.#now(),
+      session: wordsHex(data.readInt32BE(0), data.readInt32BE(4)),
+      cxid: data.readInt32BE(8),
+      record: Buffer.from(data.subarray(REQUEST_HEAD_BYTES)),
+    });
   }
 
   /** Epochs in which a leader got as far as to offer its history. */
@@ -112,9 +159,16 @@ export class QuorumEnd {
     return splitter;
   }
 
+  /** What a leader hears of sessions elsewhere. */
+  #hear(packet: Packet): void {
+    for (const session of sessionsIn(packet)) this.#recorder.hear(session);
+  }
+
   #packet(packet: Packet, isSent: boolean): void {
     const { type, zxid } = packet;
     const carriesTxn = type === PacketType.PROPOSAL || type === PacketType.INFORM;
+    if (!isSent && this.#link.side === "leader") this.#hear(packet);
+    if (isSent && type === PacketType.REQUEST) this.#recorder.request(this.#link.server, packet);
     this.#link.packets.push({
       when: this.#recorder.now(),
       isSent,
@@ -123,6 +177,23 @@ export class QuorumEnd {
       hash: carriesTxn ? this.#recorder.keep(dataOf(packet)) : undefined,
       value: valueOf(packet),
     });
+  }
+}
+
+/** The sessions that a packet of a learner speaks of. */
+function sessionsIn({ type, bytes, dataStart, dataLength }: Packet): string[] {
+  const at = (offset: number): string =>
+    wordsHex(bytes.readInt32BE(dataStart + offset), bytes.readInt32BE(dataStart + offset + 4));
+  switch (type) {
+    case PacketType.REQUEST:
+    case PacketType.REVALIDATE:
+      return [at(0)];
+    case PacketType.PING:
+      return Array.from({ length: Math.max(0, dataLength) / TOUCH_BYTES }, (_, index) =>
+        at(index * TOUCH_BYTES),
+      );
+    default:
+      return [];
   }
 }
 
