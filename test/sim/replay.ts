@@ -21,6 +21,12 @@ import { digestId, type Requester } from "./model-acl.ts";
 import { isSequential } from "./model-kind.ts";
 import type { QuotaView } from "./model-quota.ts";
 
+/** Requests that came by a server which the session had left, or after its end. */
+const SESSION_REFUSALS: ReadonlySet<number> = new Set([
+  ErrorCode.SessionMoved,
+  ErrorCode.SessionExpired,
+]);
+
 export interface Step {
   readonly logged: LoggedTxn;
   readonly zxid: number;
@@ -135,6 +141,11 @@ function advance(
         };
       }
       const { zxid, timeMs } = header;
+      if (body.type === OpCode.error && SESSION_REFUSALS.has(body.err)) {
+        // Whose the session was when the leader looked cannot be told from outside.
+        model.changes = [];
+        return { expected: { code: body.err }, closes: [] };
+      }
       const expected = model.write(origin.sent.op, requester, zxid, timeMs, view);
       return { expected, closes: [] };
     }

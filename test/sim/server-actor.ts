@@ -16,7 +16,7 @@ export const DATA_DIR = "/data";
 export const LOG_DIR = "/data/version-2";
 export const CLIENT_PORT = 2181;
 /** Log lines that are kept for the report of a failed run. */
-const LINES_MAX = 40;
+const LINES_MAX = 400;
 
 interface MutableLife extends Life {
   ended: Moment | undefined;
@@ -213,6 +213,7 @@ export class ServerActor {
 
   #gone(): void {
     this.#serving = false;
+    this.#server = undefined;
     const life = this.lives.at(-1);
     if (life !== undefined && life.ended === undefined) life.ended = this.#recorder.now();
   }

@@ -1,7 +1,7 @@
 // Whether several servers hold the same: every path, its data, its ACL, its whole Stat, and the sessions.
 
 import { Writer } from "../../../protocol/jute.ts";
-import { wordsHex, zxidHex } from "../../../protocol/zxid.ts";
+import { wordsHex } from "../../../protocol/zxid.ts";
 import type { DataTree } from "../../../server/tree/data-tree.ts";
 
 interface Named {
@@ -27,7 +27,6 @@ export function differences(servers: readonly Named[]): string[] {
 function contentOf(tree: DataTree | undefined): Map<string, string> {
   const content = new Map<string, string>();
   if (tree === undefined) return content;
-  content.set("the last zxid", zxidHex(tree.lastZxid));
   content.set("the digest", wordsHex(tree.digestHigh, tree.digestLow));
   tree.sessions.forEach((high, low, timeoutMs) => {
     content.set(`session ${wordsHex(high, low)}`, `${timeoutMs} ms`);
