@@ -84,12 +84,19 @@ export class Epochs {
     return this.#values.currentEpoch;
   }
 
-  /** Writes what was created or healed. Before the server speaks to anybody. */
+  /**
+   * Writes what was created or healed, and makes durable what was read: a process that was killed
+   * between a rename and its sync has left a name that a power cut would still take back. Before
+   * the server speaks to anybody.
+   */
   settle(done: () => void): void {
-    for (const name of this.#unsaved.splice(0)) {
-      this.#enqueue({ name, epoch: this.#values[name], done: () => undefined });
-    }
-    this.whenIdle(done);
+    this.#disk.syncDirectory(this.#directory, (error) => {
+      if (!this.#goesOn(error)) return;
+      for (const name of this.#unsaved.splice(0)) {
+        this.#enqueue({ name, epoch: this.#values[name], done: () => undefined });
+      }
+      this.whenIdle(done);
+    });
   }
 
   /** Calls back once the promise survives any crash, never if that fails. */

@@ -16,7 +16,7 @@ export const DATA_DIR = "/data";
 export const LOG_DIR = "/data/version-2";
 export const CLIENT_PORT = 2181;
 /** Log lines that are kept for the report of a failed run. */
-const LINES_MAX = 400;
+const LINES_MAX = 60;
 
 interface MutableLife extends Life {
   ended: Moment | undefined;

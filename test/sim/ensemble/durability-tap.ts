@@ -15,6 +15,7 @@ import { txnHash, type ZabRecorder } from "./zab-tap.ts";
 const EPOCH_FILE = /\/(acceptedEpoch|currentEpoch)$/;
 const SNAPSHOT_FILE = /\/version-2\/snapshot\.([0-9a-f]+)$/;
 
+const EPOCH_BYTES_MAX = 16;
 /** TxnHeader: long clientId, int cxid, long zxid */
 const ZXID_AT = 12;
 
@@ -52,7 +53,16 @@ export class DurabilityTap implements Disk {
   }
 
   openNow(path: string, mode: OpenMode): DiskFile {
-    return this.#tapped(path, this.#inner.openNow(path, mode));
+    const file = this.#inner.openNow(path, mode);
+    if (EPOCH_FILE.test(path)) this.#found(path, file);
+    return this.#tapped(path, file);
+  }
+
+  /** At a start: the name may be an earlier process's, and not synced. */
+  #found(path: string, file: DiskFile): void {
+    const bytes = Buffer.alloc(EPOCH_BYTES_MAX);
+    this.#texts.set(path, bytes.toString("latin1", 0, file.readNow(bytes, 0)));
+    this.#named.push(path);
   }
 
   renameNow(from: string, to: string): void {
