@@ -12,8 +12,8 @@
  * could be loaded with old txns over it, which may have the very zxids that come next, nor one in
  * which an older snapshot could be fallen back to.
  *
- * Differs from ZooKeeper, which leaves the history there (S-6, ZOOKEEPER-2846). What it finds if it
- * is started on a directory in between is an older state or no snapshot, never a mixture.
+ * Differs from ZooKeeper, which leaves the history there (S-6, ZOOKEEPER-2846). If it is started on
+ * a directory in between it finds the old history, or logs without a snapshot, which it refuses.
  */
 import type { Disk, DiskDone, HostError } from "../../protocol/host.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
@@ -103,7 +103,8 @@ function findUnsettled(disk: Disk, directories: StorageDirectories): Unsettled |
     const target = `${parent}/${REPLACED_DIRECTORY}`;
     steps.push({ kind: "makeDirectory", path: target }, { kind: "syncDirectory", path: parent });
     const names = disk.list(parent).filter((name) => name !== installed && isHistory(name));
-    for (const name of names) {
+    // Snapshots first: logs that lack some of theirs are loaded without a word by ZooKeeper.
+    for (const name of names.toSorted((a, b) => rank(a) - rank(b))) {
       steps.push({ kind: "rename", path: `${parent}/${name}`, to: `${target}/${prefix}${name}` });
     }
     // Where a file went before whence it came: at worst it is in both.
@@ -127,6 +128,10 @@ function findUnsettled(disk: Disk, directories: StorageDirectories): Unsettled |
 function isHistory(name: string): boolean {
   if (name.endsWith(UNFINISHED)) return false;
   return isSnapshotName(name) || isLogName(name) || isInstalledName(name);
+}
+
+function rank(name: string): number {
+  return isSnapshotName(name) ? 0 : 1;
 }
 
 function parents({ snapshots, logs }: StorageDirectories): string[] {
