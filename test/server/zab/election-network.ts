@@ -60,7 +60,6 @@ export class ElectionNetwork {
       maxIntervalMs: 2000,
       send: (to, notification) => this.#send(sid, to, notification),
     });
-    bench.links.live.clear();
     this.servers.set(sid, bench);
     for (const other of this.servers.keys()) {
       if (other === sid) continue;
