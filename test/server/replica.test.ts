@@ -174,7 +174,7 @@ test("an epoch begins with its marker, which no log has", () => {
   expectHistory(bench, E2 + 3);
 });
 
-// quorum-protocol S-2, S-3, 7.1
+// quorum-protocol S-2, S-3
 test("the window is filled with the newest of what is recovered, and says what it goes on from", () => {
   const bench = withHistory(20);
   bench.restart();
@@ -369,7 +369,7 @@ test("a tree that has diverged is believed again once it is the leader's", () =>
   expect(bench.replica.isDiverged).toBe(false);
 });
 
-// quorum-protocol 7.4
+// quorum-protocol 7.2/4
 test("the log is read for a learner where that is less than the tree", () => {
   const bench = withHistory(60);
   const read = (snapshotSizeFactor: number): number | undefined => {

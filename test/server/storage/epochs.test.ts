@@ -59,8 +59,7 @@ class Bench {
 
 const values = (epochs: Epochs): number[] => [epochs.accepted, epochs.current];
 
-// quorum-protocol P-1, P-4, 1.1
-// storage 1
+// quorum-protocol P-1, P-4
 test("an epoch is in its file, synced, renamed and the directory synced, before memory has it", () => {
   const bench = new Bench();
   const epochs = bench.open();
