@@ -1,4 +1,5 @@
 /** What a server of an ensemble holds, recovered as its settings say. */
+import { ensembleText } from "../protocol/ensemble.ts";
 import type { Host } from "../protocol/host.ts";
 import { zxidHex } from "../protocol/zxid.ts";
 import type { ServerConfig } from "./config.ts";
@@ -10,7 +11,7 @@ import { type ReplicaEvents, StoredReplica } from "./replica.ts";
 export function openReplica(
   host: Host,
   config: ServerConfig,
-  { commitLogCount, snapshotSizeFactor }: EnsembleSettings,
+  { config: members, commitLogCount, snapshotSizeFactor }: EnsembleSettings,
   log: Logger,
   events: ReplicaEvents,
 ): StoredReplica {
@@ -23,6 +24,9 @@ export function openReplica(
       tree: {
         hashSeed: Math.floor(random.fraction() * Number.MAX_SAFE_INTEGER),
         extendedTypes: config.extendedTypes,
+      },
+      ownWords: (tree) => {
+        tree.setConfig(ensembleText(members), members.version, clock.wallMs());
       },
       trustEmpty: config.snapshotTrustEmpty,
       log: {

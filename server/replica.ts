@@ -54,6 +54,8 @@ export interface ReplicaOptions extends PurgeOptions {
   readonly dataLogDir: string;
   readonly dataDirAutocreate: boolean;
   readonly tree: TreeOptions;
+  /** What each server says for itself in a tree, wherever it came from: /zookeeper/config. */
+  readonly ownWords?: (tree: DataTree) => void;
   /** `snapshot.trust.empty` */
   readonly trustEmpty: boolean;
   readonly log: Omit<TxnLogOptions, "directory" | "lastZxid" | "index">;
@@ -393,6 +395,7 @@ export class StoredReplica implements Replica {
 
   /** Another tree, in place of the one that was: nothing that was asked of that one goes on. */
   #hold({ tree, fuzzyUpTo }: Pick<Recovered, "tree" | "fuzzyUpTo">): void {
+    this.#options.ownWords?.(tree);
     this.#snapshots.replace(tree);
     this.#held.replace(tree, fuzzyUpTo);
     this.#delivery.forget();

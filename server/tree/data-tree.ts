@@ -9,7 +9,7 @@ import { assert } from "../../protocol/assert.ts";
 import { writeACLs } from "../../protocol/data.ts";
 import { Writer } from "../../protocol/jute.ts";
 import { Perm } from "../../protocol/opcodes.ts";
-import { wordsHex, type Zxid } from "../../protocol/zxid.ts";
+import { highWord, lowWord, wordsHex, type Zxid } from "../../protocol/zxid.ts";
 import { AclCache, type AclHandle, OPEN_HANDLE } from "./acl-cache.ts";
 import { type ApplyMode, type ApplyObserver, TxnApplier } from "./apply.ts";
 import { lastSlash } from "./bytes.ts";
@@ -38,6 +38,8 @@ export interface TreeOptions {
   /** Znodes that are counted at once for a new quota, more of them in slices. Default: 10,000. */
   readonly countedAtOnceMax?: number;
 }
+
+const CONFIG_PATH = "/zookeeper/config";
 
 export class DataTree extends ZnodeStore {
   /** The last txn that was applied, or of which an installed snapshot holds the effects. */
@@ -319,6 +321,21 @@ export class DataTree extends ZnodeStore {
     this.setInt(slot, Field.contentCrc, contentCrc);
   }
 
+  /**
+   * Writes the members of the ensemble into /zookeeper/config, without a txn: each server does so,
+   * by its own clock (quorum-protocol R-1). The znode counts for no digest.
+   */
+  setConfig(text: string, version: Zxid, timeMs: number): void {
+    const bytes = Buffer.from(CONFIG_PATH + text);
+    const at = CONFIG_PATH.length;
+    const slot = this.find(bytes, 0, at) || this.#addConfig();
+    this.setData(slot, bytes, 0, at, at, bytes.length - at);
+    this.setInt(slot, Field.version, -1);
+    this.setLong(slot, Field.mzxid, highWord(version), lowWord(version));
+    this.setLong(slot, Field.mtime, highWord(timeMs), lowWord(timeMs));
+    this.settle(slot);
+  }
+
   /** @param acl Acquired for this znode. */
   setAcl(slot: Slot, acl: AclHandle): void {
     const before = this.acl(slot);
@@ -403,14 +420,19 @@ export class DataTree extends ZnodeStore {
   }
 
   #addSystemZnodes(): void {
-    const acl = new Writer();
-    writeACLs(acl, [{ perms: Perm.read, id: { scheme: "world", id: "anyone" } }]);
     this.#addSystemZnode("", OPEN_HANDLE);
     this.#addSystemZnode("/zookeeper", OPEN_HANDLE);
     this.#addSystemZnode("/zookeeper/quota", OPEN_HANDLE);
+    this.#addConfig();
+  }
+
+  #addConfig(): Slot {
+    const acl = new Writer();
+    writeACLs(acl, [{ perms: Perm.read, id: { scheme: "world", id: "anyone" } }]);
     const readOnly = this.acls.acquire(acl.bytes, 0, acl.length);
-    const config = this.#addSystemZnode("/zookeeper/config", readOnly);
+    const config = this.#addSystemZnode(CONFIG_PATH, readOnly);
     this.setInt(config, Field.aversion, -1);
+    return config;
   }
 
   #addSystemZnode(path: string, acl: AclHandle): Slot {

@@ -96,3 +96,27 @@ test("what is deleted or rewritten gives back its memory and its access list", (
   }
   expect(capacities).toEqual(capacities.map(() => capacities[0]));
 }, 60_000);
+
+// quorum-protocol R-1; operations 2.5//zookeeper/config
+test("the members are written into /zookeeper/config as each server's own words, outside the digest", () => {
+  const tree = new DataTree(OPTIONS);
+  const before = dumpTree(tree);
+  tree.setConfig("server.1=a:1:2:participant\nversion=0", 0, 1_700_000_000_123);
+  tree.setConfig("version=100000002", 0x1_0000_0002, 1_700_000_000_456);
+  const { znodes, digest, dataSize } = dumpTree(tree);
+  const config = znodes.get("/zookeeper/config");
+  expect(config).toMatchObject({
+    data: Buffer.from("version=100000002").toString("hex"),
+    acl: [{ perms: 1, id: { scheme: "world", id: "anyone" } }],
+    stat: { mzxid: 0x1_0000_0002, mtime: 1_700_000_000_456, version: -1, aversion: -1, czxid: 0 },
+  });
+  expect(digest).toEqual(before.digest);
+  expect(dataSize).toBe(before.dataSize + "version=100000002".length);
+});
+
+test("a tree of an early release, without /zookeeper/config, gets one", () => {
+  const tree = new DataTree(OPTIONS);
+  tree.remove(tree.findText("/zookeeper/config"));
+  tree.setConfig("version=0", 0, 1);
+  expect(dumpTree(tree).znodes.get("/zookeeper/config")?.stat.aversion).toBe(-1);
+});
