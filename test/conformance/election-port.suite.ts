@@ -371,7 +371,7 @@ export function electionPortSuite(kind: BenchKind): void {
       expect(reports[0]).toContain("a handshake");
     });
 
-    // quorum-protocol 2.1/V1, 2.1/V2
+    // quorum-protocol 2, E-1
     test("takes handshakes of all versions, however they trickle in", async () => {
       await open();
       const v0 = await dial((out) => out.long(9));

@@ -1,5 +1,6 @@
 // Our election among two servers of Apache's, which run whole: what they take from our port and
 // what we take from theirs.
+// needs: apache
 
 import { readFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
@@ -67,7 +68,7 @@ function followersOf(voter: Voter, leader: number): number[] {
   return [...new Set(sids)].toSorted((a, b) => a - b);
 }
 
-// quorum-protocol F-1, F-6, 2.1/V1
+// quorum-protocol F-1, F-6
 test("ours is elected by Apache's for its number", async () => {
   ensemble = await Ensemble.create({ kinds: APACHE });
   ensemble.member(1).start();
@@ -110,7 +111,7 @@ test.each([
   expect(voter.reports).toEqual([]);
 });
 
-// quorum-protocol 2.1/V0, N-6, E-6
+// quorum-protocol 2, N-6, E-6
 test("a server of Apache's takes the oldest handshake, and answers a stranger as ours does", async () => {
   ensemble = await Ensemble.create({ kinds: APACHE });
   for (const sid of [1, 2]) ensemble.member(sid).start();

@@ -97,7 +97,7 @@ describe("a round", () => {
     expect(bench.hear(2, "LOOKING v2 z0 r1 pe0")).toEqual(["→2 LOOKING v3 z0 r1 pe0"]);
   });
 
-  // quorum-protocol F-5
+  // quorum-protocol F-5, Trap 16
   test("hears nobody who is no voter, and no vote for one", () => {
     const bench = electing(1, {}, { observers: [4] });
     expect(bench.hear(4, "LOOKING v3 z9 r9 pe9")).toEqual(["→4 LOOKING v1 z0 r1 pe0"]);
@@ -240,6 +240,7 @@ describe("a decision", () => {
     expect(bench.pass(200)).toEqual(["LEADING 6"]);
   });
 
+  // quorum-protocol E-12
   test("of the only voter there is takes no time", () => {
     const bench = new ElectionBench({ sid: 1, voters: [1] });
     expect(bench.start()).toEqual(["LEADING 1"]);
