@@ -295,6 +295,11 @@ export class EnsembleServer implements AnyServer {
   }
 
   #open(parts: Parts): void {
+    if (this.#state === "stopping") {
+      // Told to stop meanwhile: the peer ends once it has settled.
+      parts.peer.start();
+      return;
+    }
     if (this.#state !== "starting") return;
     parts.election.open((error) => {
       if (error === undefined || this.#state === "stopped") return;
