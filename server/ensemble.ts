@@ -186,6 +186,7 @@ export class EnsembleServer implements AnyServer {
         listenAt: this.#listenAt(({ quorumPort: number }) => number),
         dataMax: config.maxBufferBytes + config.maxBufferExtraBytes,
         firstPacketMs: initLimitTicks * tickTimeMs,
+        dialPauseMs: settings.leaderRetryDelayMs,
       },
       (reason, details) => this.#log.warn(details, `quorum port: ${reason}`),
     );

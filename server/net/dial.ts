@@ -17,7 +17,9 @@ export interface DialOptions {
   readonly limitMs: number;
   /** At each address, at least 1. */
   readonly triesMax: number;
-  /** Between two of them. */
+  /** Between the first two; it doubles from then on ... */
+  readonly firstPauseMs: number;
+  /** ... up to this. */
   readonly pauseMs: number;
 }
 
@@ -63,8 +65,10 @@ export class Dial {
     return this.#network.connect(to, way);
   }
 
-  afterPause(callback: () => void): Timer {
-    return this.#clock.after(this.#options.pauseMs, callback);
+  /** @param failures Of this way, at least 1. */
+  afterPause(failures: number, callback: () => void): Timer {
+    const { firstPauseMs, pauseMs } = this.#options;
+    return this.#clock.after(Math.min(firstPauseMs * 2 ** (failures - 1), pauseMs), callback);
   }
 
   won(way: Way, link: Link): void {
@@ -91,6 +95,7 @@ class Way implements LinkHandlers {
   #link: Link | undefined;
   #pause: Timer | undefined;
   #triesLeft: number;
+  #failures = 0;
 
   constructor(dial: Dial, address: Address, triesMax: number) {
     this.#dial = dial;
@@ -134,7 +139,7 @@ class Way implements LinkHandlers {
     if (this.#link === undefined) return;
     this.#link = undefined;
     if (this.#triesLeft > 0) {
-      this.#pause = this.#dial.afterPause(() => this.dial());
+      this.#pause = this.#dial.afterPause(++this.#failures, () => this.dial());
       return;
     }
     const { host, port } = this.#address;

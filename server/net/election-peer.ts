@@ -166,7 +166,7 @@ export class ElectionPeer {
       clock,
       network,
       addresses,
-      { limitMs: connectTimeoutMs, triesMax: 1, pauseMs: 0 },
+      { limitMs: connectTimeoutMs, triesMax: 1, firstPauseMs: 0, pauseMs: 0 },
       (link) => this.#reached(link),
       () => {
         this.#dial = undefined;

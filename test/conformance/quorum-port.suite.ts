@@ -64,7 +64,7 @@ export function quorumPortSuite(kind: BenchKind): void {
     const newPort = (at: number, firstPacketMs = 60_000): QuorumPort => {
       const { clock, network } = bench.host;
       const listenAt = [{ host: bench.address, port: at, backlog: 16 }];
-      const options = { listenAt, dataMax: DATA_MAX, firstPacketMs };
+      const options = { listenAt, dataMax: DATA_MAX, firstPacketMs, dialPauseMs: 100 };
       return new QuorumPort(clock, network, options, (reason) => {
         reports.push(reason);
         changed?.();
