@@ -51,7 +51,10 @@ export function introduceClientPort(
     {
       waiting: () => new WaitingFrames(),
       deadlines: new ExpiryQueue(CONNECTION_TICK_MS, clock.nowMs()),
-      throttle: new ConnectionThrottle(clock, random, config),
+      throttle: new ConnectionThrottle(clock, random, {
+        ...config,
+        localSessionWeight: config.ensemble?.localSessionWeight ?? 1,
+      }),
     },
   );
 }

@@ -129,6 +129,10 @@ export class ServerView implements AdminSource {
     return this.#from.tree.sessions.size;
   }
 
+  get localSessionCount(): number {
+    return this.#serving?.localTracker?.count ?? 0;
+  }
+
   get connectionCount(): number {
     return this.#from.port.connectionCount;
   }

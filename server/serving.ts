@@ -27,6 +27,7 @@ import type { Requester } from "./pipeline/requester.ts";
 import { SequenceWarning } from "./pipeline/sequence-warning.ts";
 import type { Adding, PipelineStats } from "./pipeline/stats.ts";
 import { LearnerSessions } from "./session/learner-sessions.ts";
+import { LocalSessions } from "./session/local-sessions.ts";
 import type { SessionIds } from "./session/session-ids.ts";
 import { type SessionRoom, Sessions } from "./session/sessions.ts";
 import type { DataTree } from "./tree/data-tree.ts";
@@ -67,7 +68,11 @@ export type ServingRole =
 
 /** A standalone server's number among owners of sessions. */
 const STANDALONE_ID = 1;
+/** Of sessions that no server but this one speaks for. */
+const LOCAL_OWNER = 0;
 const CXIDS = 0x1_0000_0000;
+/** What a session's id carries of its server's number. */
+const SID_MASK = 0xff;
 /** A forwarded record is at most a frame, and what frames are read into has room for two. */
 const RECORDS_PER_FRAME = 2;
 
@@ -80,6 +85,8 @@ export class Serving {
   readonly learnerService: LearnerService | undefined;
   /** Where sessions expire: a leader, or who stands alone. */
   readonly tracker: Sessions<Requester> | undefined;
+  /** Sessions that this server alone knows, where there may be such. */
+  localTracker: Sessions<Requester> | undefined;
   /** Of a leader. */
   proposalSizes: ProposalSizes | undefined;
   readonly #parts: ServingParts;
@@ -98,15 +105,18 @@ export class Serving {
       case "leader": {
         const local = this.#localProposer(role);
         const tracker = this.#tracker(role.kind === "leader" ? role.sid : STANDALONE_ID, local);
+        const isLocalEnabled = config.ensemble?.localSessionsEnabled === true;
+        const localSessionsOf =
+          role.kind === "leader" && isLocalEnabled ? role.sid & SID_MASK : undefined;
         const recordBytesMax = config.maxBufferBytes * RECORDS_PER_FRAME;
         this.#proposer = local;
         this.#reaper = this.#introduceReaper(local);
         this.tracker = tracker;
         this.leaderService =
           role.kind === "leader"
-            ? new LeaderDesk(local, tracker, parts.stats, recordBytesMax)
+            ? new LeaderDesk(local, tracker, parts.stats, recordBytesMax, localSessionsOf)
             : undefined;
-        sessions = tracker;
+        sessions = role.kind === "leader" ? this.#withLocal(tracker) : tracker;
         break;
       }
       case "follower":
@@ -121,14 +131,20 @@ export class Serving {
           synced: () => this.pipeline.synced(role.window.committedZxid),
           takeTouched: (out) => local.takeTouched(out),
         };
-        sessions = local;
+        sessions = this.#withLocal(local);
         break;
       }
       case "read-only":
         this.#proposer = new ReadOnlyProposer(tree);
-        sessions = this.#learnerSessions();
+        this.localTracker = this.#introduceLocalTracker();
+        sessions = new LocalSessions(this.localTracker, this.#learnerSessions());
     }
-    const options = "onDigestMismatch" in role ? { ...config, ...role } : config;
+    const localSessionsUpgrading = config.ensemble?.localSessionsUpgradingEnabled === true;
+    const options = {
+      ...config,
+      ...("onDigestMismatch" in role ? { onDigestMismatch: role.onDigestMismatch } : {}),
+      localSessionsUpgrading,
+    };
     this.pipeline = new Pipeline(clock, tree, sessions, this.#proposer, parts.stats, options);
     if (this.#proposer instanceof LocalProposer) {
       const { pipeline } = this;
@@ -143,12 +159,14 @@ export class Serving {
     const { pipeline } = this;
     if (this.#proposer instanceof LocalProposer) this.#proposer.closeOrphans();
     this.tracker?.start();
+    this.localTracker?.start();
     this.#reaper?.start();
     this.#quotas.counting();
     const hasThrottle = config.requestThrottleMax > 0;
     port.serve({
       pipeline,
       requests: hasThrottle ? new RequestThrottle(pipeline, clock, config) : pipeline,
+      newSession: this.localTracker === undefined ? "new" : "local",
     });
   }
 
@@ -168,6 +186,7 @@ export class Serving {
   /** Makes no txns unasked any more, and serves on. */
   rest(): void {
     this.tracker?.stop();
+    this.localTracker?.stop();
     this.#reaper?.stop();
     this.#quotas.stop();
   }
@@ -208,6 +227,24 @@ export class Serving {
     });
     tree.sessions.forEach((high, low, timeoutMs) => tracker.restore(high, low, timeoutMs));
     return tracker;
+  }
+
+  /** Where it is so set, sessions begin as this server's own. */
+  #withLocal(global: SessionRoom<Requester>): SessionRoom<Requester> {
+    if (this.#parts.config.ensemble?.localSessionsEnabled !== true) return global;
+    this.localTracker = this.#introduceLocalTracker();
+    return new LocalSessions(this.localTracker, global);
+  }
+
+  #introduceLocalTracker(): Sessions<Requester> {
+    const { clock, config, sessionIds } = this.#parts;
+    return new Sessions<Requester>(clock, config.tickTimeMs, LOCAL_OWNER, sessionIds, {
+      mayExpire: () => true,
+      expired: (session) => {
+        this.#parts.stats.expiredSessions++;
+        this.pipeline.ended(session);
+      },
+    });
   }
 
   #learnerSessions(): LearnerSessions<Requester> {

@@ -28,6 +28,8 @@ export interface AdminSource {
   /** Bytes of all paths and data. */
   readonly approximateDataBytes: number;
   readonly sessionCount: number;
+  /** Those that this server alone knows. */
+  readonly localSessionCount: number;
 
   /** Open connections, the one that asks included. */
   readonly connectionCount: number;

@@ -15,7 +15,7 @@ import type { ExpiryQueue } from "../session/expiry.ts";
 import type { AuthSettings } from "./auth.ts";
 import { Connection } from "./connection.ts";
 import type { ClientService, ConnectionContext, WordDesk } from "./connection-context.ts";
-import type { ConnectionThrottle } from "./connection-throttle.ts";
+import type { ConnectionThrottle, HandshakeKind } from "./connection-throttle.ts";
 import { Guesses } from "./guesses.ts";
 import { Offences } from "./offences.ts";
 
@@ -239,7 +239,7 @@ export class ClientPort implements ConnectionContext {
     this.#parts.deadlines.touch(connection, nowMs, this.#options.heldTimeoutMs);
   }
 
-  admits(kind: "new" | "renewed"): boolean {
+  admits(kind: HandshakeKind): boolean {
     const admitted = this.#parts.throttle.admits(kind);
     if (!admitted) this.rejected++;
     return admitted;

@@ -5,12 +5,15 @@ import type { EndDetails } from "../pipeline/requester.ts";
 import type { Adding, PipelineStats } from "../pipeline/stats.ts";
 import type { AuthSettings } from "./auth.ts";
 import type { Connection } from "./connection.ts";
+import type { HandshakeKind } from "./connection-throttle.ts";
 
 /** Who serves clients for a term: a port outlives it, and is given the next one. */
 export interface ClientService {
   readonly pipeline: Pipeline;
   /** The pipeline, or a throttle before it. */
   readonly requests: RequestTaker;
+  /** What a new session is to the throttle of connections. */
+  readonly newSession: HandshakeKind;
 }
 
 /** What its port does for a connection. */
@@ -31,7 +34,7 @@ export interface ConnectionContext {
   /** It asked for a session and nobody serves; `served` follows, or its end. */
   awaitsService(connection: Connection): void;
   /** Whether a handshake may go on, as fast as they come. */
-  admits(kind: "new" | "renewed"): boolean;
+  admits(kind: HandshakeKind): boolean;
   /** Refuses a session to who does not know its password: at once, or later where many guess. */
   afterGuess(address: string, refuse: () => void): void;
   /** What is kept of a handshake that is not complete. */

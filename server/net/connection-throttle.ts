@@ -23,8 +23,13 @@ export interface ConnectionThrottleOptions {
   /** A handshake costs the weight of its kind; otherwise it costs one token. */
   readonly connectionWeightsEnabled: boolean;
   readonly newSessionWeight: number;
+  /** 1 where nothing is said. */
+  readonly localSessionWeight?: number;
   readonly renewSessionWeight: number;
 }
+
+/** "local": a new session that one server alone knows. */
+export type HandshakeKind = "new" | "local" | "renewed";
 
 export class ConnectionThrottle {
   readonly #clock: Clock;
@@ -47,7 +52,7 @@ export class ConnectionThrottle {
   }
 
   /** Whether a handshake may go on; if so its tokens are taken. */
-  admits(kind: "new" | "renewed"): boolean {
+  admits(kind: HandshakeKind): boolean {
     const { connectionTokens, connectionFreezeMs } = this.#options;
     if (connectionTokens === 0) return true;
     const nowMs = this.#clock.nowMs();
@@ -62,9 +67,10 @@ export class ConnectionThrottle {
     return true;
   }
 
-  #cost(kind: "new" | "renewed"): number {
+  #cost(kind: HandshakeKind): number {
     const { connectionWeightsEnabled, newSessionWeight, renewSessionWeight } = this.#options;
     if (!connectionWeightsEnabled) return 1;
+    if (kind === "local") return this.#options.localSessionWeight ?? 1;
     return kind === "new" ? newSessionWeight : renewSessionWeight;
   }
 

@@ -84,7 +84,7 @@ export class Greeting {
     owner.beginAttaching(service);
     const { sessionHigh, sessionLow, lastZxidSeen } = request;
     const isNew = sessionHigh === 0 && sessionLow === 0;
-    if (!this.#context.admits(isNew ? "new" : "renewed")) {
+    if (!this.#context.admits(isNew ? service.newSession : "renewed")) {
       owner.cut("more clients connect at once than connection_throttle_tokens allows");
     } else if (pipeline.isReadOnly && request.readOnly !== true) {
       owner.cut("only who takes a read-only server is served without a quorum");

@@ -26,6 +26,8 @@ export class InFlight {
   bytes = 0;
   /** Of a multi: what its parts were asked as. */
   askedTypes: readonly number[] = [];
+  /** What this server knows to be wrong with it, and the leader does not; 0: nothing. */
+  code = 0;
 }
 
 export class InFlightRing {

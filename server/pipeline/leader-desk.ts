@@ -11,7 +11,7 @@ import { type IpAddress, parseAddress } from "../../protocol/ip-network.ts";
 import { Reader } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
 import { wordsHex } from "../../protocol/zxid.ts";
-import type { Sessions } from "../session/sessions.ts";
+import type { Session, Sessions } from "../session/sessions.ts";
 import type { LocalProposer } from "./local-proposer.ts";
 import type { AuthId, Requester } from "./requester.ts";
 
@@ -41,13 +41,18 @@ export class LeaderDesk {
   readonly #reader: Reader;
   readonly #addresses = new Map<string, IpAddress | undefined>();
 
+  /** The top byte of this server's session ids, where sessions may be local. */
+  readonly #localSessionsOf: number | undefined;
+
   /** @param recordBytesMax What no request's record is longer than. */
   constructor(
     proposer: LocalProposer,
     sessions: Sessions<Requester>,
     stats: { revalidations: number },
     recordBytesMax: number,
+    localSessionsOf: number | undefined,
   ) {
+    this.#localSessionsOf = localSessionsOf;
     this.#stats = stats;
     this.#proposer = proposer;
     this.#sessions = sessions;
@@ -71,10 +76,22 @@ export class LeaderDesk {
         return;
       }
       default: {
-        const refusal = this.#refusal(sid, sessionHigh, sessionLow);
+        const session = this.#sessions.get(wordsHex(sessionHigh, sessionLow));
+        const isLocal = session === undefined && this.#mayBeLocal(sessionHigh);
+        const refusal = isLocal ? ErrorCode.Ok : this.#refusal(sid, session);
+        const ephemeralRefusal = isLocal ? ErrorCode.SessionExpired : ErrorCode.Ok;
         const reader = this.#reader.reset(bytes, start, end);
         const authIds = ids.map((id) => this.#identity(id));
-        this.#proposer.requestOf(sessionHigh, sessionLow, type, cxid, authIds, reader, refusal);
+        this.#proposer.requestOf(
+          sessionHigh,
+          sessionLow,
+          type,
+          cxid,
+          authIds,
+          reader,
+          refusal,
+          ephemeralRefusal,
+        );
       }
     }
   }
@@ -100,11 +117,15 @@ export class LeaderDesk {
   }
 
   /** server-semantics 5.4 */
-  #refusal(sid: number, high: number, low: number): number {
-    const session = this.#sessions.get(wordsHex(high, low));
+  #refusal(sid: number, session: Session<Requester> | undefined): number {
     if (session === undefined || session.closing) return ErrorCode.SessionExpired;
     const owner = this.#sessions.ownerOf(session, sid);
     return owner === sid ? ErrorCode.Ok : ErrorCode.SessionMoved;
+  }
+
+  /** A session of another server's own, which it alone knows and answers for (W-4). */
+  #mayBeLocal(sessionHigh: number): boolean {
+    return this.#localSessionsOf !== undefined && sessionHigh >>> 24 !== this.#localSessionsOf;
   }
 
   #identity({ scheme, id }: { readonly scheme: string; readonly id: string }): AuthId {

@@ -109,15 +109,21 @@ export class LocalProposer implements Proposer {
     ids: readonly AuthId[],
     reader: Reader,
   ): Zxid {
+    const { high, low } = session;
+    if (session.isLocal) {
+      const refusal = ErrorCode.EphemeralOnLocalSession;
+      return this.requestOf(high, low, type, xid, ids, reader, ErrorCode.Ok, refusal);
+    }
     if (session.owner === OWNER_UNKNOWN) session.owner = this.#serverId;
     const refusal = session.owner === this.#serverId ? ErrorCode.Ok : ErrorCode.SessionMoved;
-    return this.requestOf(session.high, session.low, type, xid, ids, reader, refusal);
+    return this.requestOf(high, low, type, xid, ids, reader, refusal);
   }
 
   /**
    * The same for whomever.
    *
    * @param refusal A code that the request fails with, whatever it asks; 0: none.
+   * @param ephemeralRefusal The same for what makes an ephemeral.
    */
   requestOf(
     high: number,
@@ -127,9 +133,11 @@ export class LocalProposer implements Proposer {
     ids: readonly AuthId[],
     reader: Reader,
     refusal: number,
+    ephemeralRefusal = 0,
   ): Zxid {
     this.cxid = cxid;
-    return this.#made(this.#prep.request(type, high, low, cxid, ids, reader, refusal));
+    const prep = this.#prep;
+    return this.#made(prep.request(type, high, low, cxid, ids, reader, refusal, ephemeralRefusal));
   }
 
   createSession({ high, low, timeoutMs }: Session): Zxid {

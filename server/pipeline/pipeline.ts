@@ -22,6 +22,7 @@ import { type Zxid, zxidHex } from "../../protocol/zxid.ts";
 import type { Session, SessionRoom } from "../session/sessions.ts";
 import type { DataTree, Slot } from "../tree/data-tree.ts";
 import { Answers, type AnswersOptions } from "./answers.ts";
+import { makesEphemeral } from "./ephemeral-request.ts";
 import { Held } from "./held.ts";
 import { type InFlight, InFlightRing } from "./in-flight.ts";
 import { type LargeRequestOptions, LargeRequests } from "./large-requests.ts";
@@ -37,6 +38,8 @@ import { XID_BYTES } from "./waiting.ts";
 export interface PipelineOptions extends AnswersOptions, LargeRequestOptions {
   readonly minSessionTimeoutMs: number;
   readonly maxSessionTimeoutMs: number;
+  /** A session that only this server knows becomes global before it makes an ephemeral (W-4). */
+  readonly localSessionsUpgrading?: boolean;
   /** Writes on their way, above which no more is read from those who sent them. */
   readonly globalOutstandingLimit: number;
   /**
@@ -133,7 +136,7 @@ export class Pipeline {
   /** Creates a session; its holder hears `sessionReady` once that is durable and applied. */
   createSession(holder: Requester, timeoutMs: number): Session<Requester> {
     const session = this.#desk.create(holder, timeoutMs, this.#nowMs);
-    if (this.isReadOnly) {
+    if (session.isLocal) {
       holder.sessionReady(session);
       return session;
     }
@@ -150,6 +153,11 @@ export class Pipeline {
   /** The leader says whether a session that came here is alive (quorum-protocol W-3). */
   revalidated(high: number, low: number, isValid: boolean): void {
     this.#desk.revalidated(high, low, isValid, this.#clock.nowMs());
+  }
+
+  /** A session that only this server knew is over. */
+  ended(session: Session<Requester>): void {
+    this.#desk.end(session, undefined);
   }
 
   connectionClosed(requester: Requester): void {
@@ -184,11 +192,15 @@ export class Pipeline {
     this.#frameBytes = reader.end - frameStart;
     const changes = isChange(type);
     const { waiting } = requester;
-    if (this.isReadOnly && (changes || type === OpCode.sync)) {
-      this.#refuseChange(requester, session, xid, type);
+    const isLocalEnd = type === OpCode.closeSession && session.isLocal;
+    if (isLocalEnd && !mustWait(requester, session)) {
+      this.#answerRefused(requester, xid, ErrorCode.Ok);
+      this.#desk.end(session, requester);
+    } else if (this.isReadOnly && (changes || type === OpCode.sync)) {
+      this.#answerRefused(requester, xid, ErrorCode.NotReadOnly);
     } else if (type === OpCode.sync) {
       this.#sync(requester, session, xid, ids, reader);
-    } else if (changes && session.syncs === 0) {
+    } else if (changes && session.syncs === 0 && !isLocalEnd) {
       this.#change(requester, session, xid, type, reader, ids);
     } else if (changes) {
       // Its commit may come before the sync is confirmed: it waits, and what is behind is not read.
@@ -287,26 +299,19 @@ export class Pipeline {
     if (type === OpCode.closeSession) {
       this.#sessions.markClosing(session);
       this.#enqueue(type, xid, proposer.closeSession(session, xid), session, requester);
-    } else {
-      const zxid = proposer.request(type, session, xid, ids, reader);
-      const entry = this.#enqueue(type, xid, zxid, session, requester);
-      if (type === OpCode.multi) entry.askedTypes = proposer.askedTypes;
-    }
-  }
-
-  /** What a read-only server says to what it cannot do; the end of a session is between the two. */
-  #refuseChange(
-    requester: Requester,
-    session: Session<Requester>,
-    xid: number,
-    type: number,
-  ): void {
-    if (type !== OpCode.closeSession) {
-      this.#answerRefused(requester, xid, ErrorCode.NotReadOnly);
       return;
     }
-    this.#answerRefused(requester, xid, ErrorCode.Ok);
-    this.#desk.end(session, requester);
+    const needsGlobal = session.isLocal && makesEphemeral(type, reader);
+    const isUpgraded = needsGlobal && this.#options.localSessionsUpgrading === true;
+    if (isUpgraded) {
+      this.#sessions.adopt(session);
+      const zxid = proposer.createSession(session);
+      this.#enqueue(OpCode.createSession, 0, zxid, session, requester);
+    }
+    const zxid = proposer.request(type, session, xid, ids, reader);
+    const entry = this.#enqueue(type, xid, zxid, session, requester);
+    if (type === OpCode.multi) entry.askedTypes = proposer.askedTypes;
+    else if (needsGlobal && !isUpgraded) entry.code = ErrorCode.EphemeralOnLocalSession;
   }
 
   /** Hundreds of thousands go in slices; a connection that is gone is told of nothing. */
@@ -429,7 +434,9 @@ export class Pipeline {
       requester.cut("its session has moved to another server");
     } else if (requester.isOpen) {
       requester.beginReply(entry.xid);
-      const code = this.#replies.write(type, requester.out);
+      // The leader has refused it too, and knows less.
+      const code =
+        entry.code !== ErrorCode.Ok ? entry.code : this.#replies.write(type, requester.out);
       requester.endReply(zxid, code);
       // The txn of a write that failed does not say what it was; that of a multi does.
       const done = code === ErrorCode.Ok || type === OpCode.multi ? type : 0;
@@ -449,6 +456,7 @@ export class Pipeline {
 
   #forget(entry: InFlight): void {
     this.large.remove(entry.bytes);
+    entry.code = ErrorCode.Ok;
     entry.session = undefined;
     entry.requester = undefined;
   }

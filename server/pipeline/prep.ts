@@ -25,6 +25,7 @@ import { createProblem, isEphemeralFlag, isSequentialFlag, sequenceSuffix } from
 import { partType, readMulti } from "./multi.ts";
 import { Operation } from "./operation.ts";
 import { type Change, OutstandingChanges, pathBytes } from "./outstanding.ts";
+import { hasPathForm, isReserved } from "./path-rules.ts";
 import type { AuthId } from "./requester.ts";
 import type { SequenceWarning } from "./sequence-warning.ts";
 import { contentCrc, copyBuffer, copyPath, copyRange, writeAcl } from "./txn-fields.ts";
@@ -50,14 +51,6 @@ export interface PrepOptions {
   readonly closeSessionTxnEnabled: boolean;
   readonly sequences?: SequenceWarning;
 }
-
-/** Paths that cannot be deleted. */
-const RESERVED_PATHS: ReadonlySet<string> = new Set([
-  "/",
-  "/zookeeper",
-  "/zookeeper/quota",
-  "/zookeeper/config",
-]);
 
 const NO_BYTES = Buffer.alloc(0);
 const NOTHING_ASKED: readonly number[] = [];
@@ -87,6 +80,7 @@ export class Prep {
   #sessionHigh = 0;
   #sessionLow = 0;
   #ids: readonly AuthId[] = [];
+  #ephemeralRefusal = 0;
   readonly #expansionRoom: ExpansionRoom = { bytes: 0 };
 
   constructor(tree: DataTree, sink: TxnSink, clock: Clock, options: PrepOptions) {
@@ -108,6 +102,7 @@ export class Prep {
    *
    * @param reader At the record of the request, behind its header.
    * @param refusal A code that it fails with, whatever it asks; 0: none (server-semantics 5.4).
+   * @param ephemeralRefusal The same for what makes an ephemeral: its session is not a global one.
    * @returns the txn's zxid.
    */
   request(
@@ -118,10 +113,12 @@ export class Prep {
     ids: readonly AuthId[],
     reader: Reader,
     refusal = 0,
+    ephemeralRefusal = 0,
   ): Zxid {
     const writer = this.#begin(type, sessionHigh, sessionLow, cxid);
     this.#ids = ids;
     this.askedTypes = NOTHING_ASKED;
+    this.#ephemeralRefusal = ephemeralRefusal;
     this.#expansionRoom.bytes = EXPANSION_BYTES_MAX;
     const body = writer.length;
     let code: number;
@@ -272,6 +269,8 @@ export class Prep {
   #create(operation: Operation, frame: Buffer, writer: Writer): number {
     const kindProblem = createProblem(operation, this.#options.extendedTypes);
     if (kindProblem !== 0) return kindProblem;
+    const ephemeral = isEphemeralFlag(operation.flags);
+    if (ephemeral && this.#ephemeralRefusal !== 0) return this.#ephemeralRefusal;
     const asked = operation.path;
     if (asked === null) return ErrorCode.MarshallingError;
     if (!hasPathForm(asked)) return ErrorCode.BadArguments;
@@ -291,7 +290,6 @@ export class Prep {
     if (!this.#fitsQuota(path, 1, Math.max(operation.dataLength, 0))) {
       return ErrorCode.QuotaExceeded;
     }
-    const ephemeral = isEphemeralFlag(flags);
     if (ephemeral && !this.#hasRoomForEphemeral(path)) return ErrorCode.QuotaExceeded;
 
     const parentCversion = (parent.cversion + 1) | 0;
@@ -345,7 +343,7 @@ export class Prep {
   #delete(operation: Operation, frame: Buffer, writer: Writer): number {
     const { path } = operation;
     if (path === null) return ErrorCode.MarshallingError;
-    if (!hasPathForm(path) || RESERVED_PATHS.has(path)) return ErrorCode.BadArguments;
+    if (!hasPathForm(path) || isReserved(path)) return ErrorCode.BadArguments;
     const parent = this.#changes.find(parentPath(path));
     if (parent === undefined) return ErrorCode.NoNode;
     if (!this.#permits(parent, Perm.delete)) return ErrorCode.NoAuth;
@@ -495,9 +493,4 @@ export class Prep {
     const bytes = this.#changes.ephemeralPathBytes(this.#sessionHigh, this.#sessionLow);
     return bytes + pathBytes(path) <= EPHEMERAL_PATH_BYTES_MAX;
   }
-}
-
-/** What is looked at before a parent is looked for: validity comes only after its checks. */
-function hasPathForm(path: string): boolean {
-  return path.includes("/") && !path.includes("\0");
 }

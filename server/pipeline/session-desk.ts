@@ -57,6 +57,11 @@ export class SessionDesk {
 
   /** Gives a session to a new connection, which hears `sessionReady`, now or later. */
   attach(holder: Requester, high: number, low: number, timeoutMs: number, nowMs: number): void {
+    const local = this.#sessions.get(wordsHex(high, low));
+    if (local?.isLocal === true) {
+      this.#give(holder, local, high, low, timeoutMs, nowMs);
+      return;
+    }
     const isKnown = this.#proposer.revalidate(high, low, timeoutMs);
     if (isKnown === undefined) {
       const key = wordsHex(high, low);
@@ -65,8 +70,6 @@ export class SessionDesk {
       this.#asked.set(key, { holder, timeoutMs });
     } else if (this.#proposer.isReadOnly && isKnown) {
       holder.cut("its session cannot be renewed without a quorum");
-    } else if (this.#proposer.isReadOnly) {
-      this.#give(holder, this.#sessions.get(wordsHex(high, low)), high, low, timeoutMs, nowMs);
     } else {
       const session = isKnown ? this.#sessions.attach(high, low, timeoutMs) : undefined;
       this.#give(holder, session, high, low, timeoutMs, nowMs);

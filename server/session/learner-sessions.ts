@@ -85,6 +85,11 @@ export class LearnerSessions<H extends SessionHolder> implements SessionRoom<H> 
     this.#byKey.delete(session.key);
   }
 
+  adopt(session: Session<H>): void {
+    this.#byKey.set(session.key, session);
+    this.#touched.add(session);
+  }
+
   /** As ZooKeeper's learners do: its creation is a sign of life (server-semantics 5.2). */
   beganElsewhere(high: number, low: number, timeoutMs: number): void {
     this.#began.push({ high, low, timeoutMs });

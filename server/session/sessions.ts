@@ -49,6 +49,8 @@ export class Session<H extends SessionHolder = SessionHolder> implements Expirin
   holder: H | undefined;
   /** The server that it is attached to, as the leader knows it (server-semantics 5.4). */
   owner: number = OWNER_UNKNOWN;
+  /** This server alone knows it. */
+  isLocal = false;
   /** Its deadline has passed, and nothing was heard of it since. */
   isDue = false;
   /**
@@ -81,6 +83,8 @@ export interface SessionRoom<H extends SessionHolder> {
   markClosing(session: Session<H>): void;
   /** Forgets a session whose closeSession was applied. */
   remove(session: Session<H>): void;
+  /** One of this server that was local becomes known to all; its txn is being made. */
+  adopt(session: Session<H>): void;
   /** The txn that creates a session of another server has been applied. */
   beganElsewhere(high: number, low: number, timeoutMs: number): void;
 }
@@ -201,6 +205,12 @@ export class Sessions<H extends SessionHolder> implements SessionRoom<H> {
   remove(session: Session<H>): void {
     this.#queue.remove(session);
     this.#byKey.delete(session.key);
+  }
+
+  adopt(session: Session<H>): void {
+    session.owner = this.#serverId;
+    this.#byKey.set(session.key, session);
+    this.touch(session, this.#clock.nowMs());
   }
 
   beganElsewhere(): void {

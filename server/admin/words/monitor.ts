@@ -62,7 +62,7 @@ export function monitor(source: AdminSource): string {
   line("watch_count", source.watchCount);
   line("approximate_data_size", source.approximateDataBytes);
   line("global_sessions", source.sessionCount);
-  line("local_sessions", 0);
+  line("local_sessions", source.localSessionCount);
   line("packets_sent", source.packetsSent);
   line("packets_received", source.packetsReceived);
   line("bytes_received_count", source.bytesReceived);

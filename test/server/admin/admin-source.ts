@@ -66,6 +66,7 @@ export function source(changes: Partial<AdminSource> = {}): AdminSource {
     watchCount: 2,
     approximateDataBytes: 53,
     sessionCount: 1,
+    localSessionCount: 0,
     connectionCount: 2,
     connections: () => [
       {

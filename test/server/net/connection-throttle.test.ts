@@ -79,3 +79,18 @@ test("a client beyond the tokens is closed without an answer, and let in later",
   room.runMs(1100);
   expect(room.open().response?.timeoutMs).toBeGreaterThan(0);
 });
+
+// quorum-protocol W-4
+test("a session that one server alone knows costs what its own weight says", () => {
+  const throttle = throttleOf(new World(1), {
+    connectionTokens: 5,
+    connectionWeightsEnabled: true,
+    newSessionWeight: 3,
+    localSessionWeight: 2,
+  });
+  expect([throttle.admits("local"), throttle.admits("local"), throttle.admits("local")]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+});
