@@ -1,6 +1,7 @@
-// What `npm start` shows: one server with its data on disk, and three workers, each a process of
-// its own, that take turns at a counter under a fair lock. Kill the server, start it again: the
-// workers go on where they were.
+// What `npm start` shows: an ensemble of three servers, each a process with its data on disk, and
+// three workers, each a process of its own, that take turns at a counter under a fair lock, choose
+// a leader, register, and follow a configuration (demo-worker.ts). Kill a server, the leading one
+// too: the others elect anew and the workers go on. Start it again: it catches up.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -8,41 +9,76 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const PORT = process.env["QUORATE_DEMO_PORT"] ?? "2181";
+const FIRST_PORT = Number(process.env["QUORATE_DEMO_PORT"] ?? 2181);
 const HOME = join("data", "demo");
-const CONFIG = join(HOME, "zoo.cfg");
+const SIDS = [1, 2, 3];
 const WORKERS = ["ada", "barbara", "grace"];
 
 const cli = fileURLToPath(new URL("../cli.js", import.meta.url));
 const worker = fileURLToPath(new URL("demo-worker.js", import.meta.url));
-const children: ChildProcess[] = [];
+const servers: ChildProcess[] = [];
+const workers: ChildProcess[] = [];
+let isStopping = false;
 
-mkdirSync(HOME, { recursive: true });
-writeFileSync(
-  CONFIG,
-  `dataDir=./${HOME}\nclientPort=${PORT}\nclientPortAddress=127.0.0.1\ntickTime=2000\n`,
+const portOf = (sid: number): number => FIRST_PORT + sid - 1;
+const members = SIDS.map(
+  (sid) => `server.${sid}=127.0.0.1:${portOf(sid) + 1000}:${portOf(sid) + 2000}\n`,
 );
+for (const sid of SIDS) servers.push(startServer(sid));
+const addresses = SIDS.map((sid) => `127.0.0.1:${portOf(sid)}`).join(",");
+for (const name of WORKERS) workers.push(start(name, [worker, name, addresses]));
 
-const server = start("server", [cli, "server", CONFIG]);
-server.on("exit", (code, signal) => {
-  say("demo", `the server is gone (${signal ?? `exit code ${code}`}); the workers wait for it`);
-  say("demo", `start it again, in another terminal: npx quorate server ${CONFIG}`);
-});
-for (const name of WORKERS) start(name, [worker, name, `127.0.0.1:${PORT}`]);
+say("demo", `the servers' data are in ${HOME}; stop everything with Ctrl-C`);
+say("demo", "kill a server the hard way, in another terminal, and see the others go on");
 
-say("demo", `the server's data are in ${HOME}; stop everything with Ctrl-C`);
-say("demo", `kill the server the hard way, in another terminal: kill -9 ${server.pid}`);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stop);
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    server.removeAllListeners("exit");
-    for (const child of children) child.kill("SIGTERM");
+/** The workers first, so that they can say goodbye to somebody. */
+function stop(): void {
+  isStopping = true;
+  const left = new Set(
+    workers.filter((each) => each.exitCode === null && each.signalCode === null),
+  );
+  const stopServers = (): void => {
+    if (left.size === 0) for (const each of servers) each.kill("SIGTERM");
+  };
+  for (const each of left) {
+    each.once("exit", () => {
+      left.delete(each);
+      stopServers();
+    });
+    each.kill("SIGTERM");
+  }
+  stopServers();
+}
+
+function startServer(sid: number): ChildProcess {
+  const directory = join(HOME, String(sid));
+  const config = join(directory, "zoo.cfg");
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "myid"), `${sid}\n`);
+  writeFileSync(
+    config,
+    `dataDir=./${directory}\nclientPort=${portOf(sid)}\nclientPortAddress=127.0.0.1\n` +
+      `tickTime=1000\ninitLimit=10\nsyncLimit=5\n${members.join("")}`,
+  );
+  const name = `server ${sid}`;
+  const server = start(name, [cli, "server", config]);
+  say("demo", `${name} is process ${server.pid}: kill -9 ${server.pid}`);
+  server.on("exit", (code, signal) => {
+    if (isStopping) return;
+    say("demo", `${name} is gone (${signal ?? `exit code ${code}`})`);
+    say("demo", `start it again, in another terminal: npx quorate server ${config}`);
   });
+  return server;
 }
 
 function start(name: string, args: string[]): ChildProcess {
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  children.push(child);
+  // Detached: Ctrl-C is for us alone, or they would be told twice to stop.
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
   createInterface({ input: child.stdout }).on("line", (line) => say(name, readable(line)));
   return child;
 }
@@ -51,7 +87,7 @@ function say(who: string, what: string): void {
   console.log(`${who.padEnd(8)} ${what}`);
 }
 
-/** The server logs JSON for machines: its sentence is for us. */
+/** A server logs JSON for machines: its sentence is for us. */
 function readable(line: string): string {
   if (!line.startsWith("{")) return line;
   const entry: unknown = JSON.parse(line);

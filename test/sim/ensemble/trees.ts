@@ -4,6 +4,9 @@ import { Writer } from "../../../protocol/jute.ts";
 import { wordsHex } from "../../../protocol/zxid.ts";
 import type { DataTree } from "../../../server/tree/data-tree.ts";
 
+/** Each server writes it by its own clock. */
+const OWN_WORDS = "/zookeeper/config";
+
 interface Named {
   readonly name: string;
   readonly tree: DataTree | undefined;
@@ -35,9 +38,10 @@ function contentOf(tree: DataTree | undefined): Map<string, string> {
   for (let slot = tree.root; slot !== 0; slot = tree.successor(slot)) {
     writer.clear();
     tree.writeData(slot, writer);
-    tree.writeStat(slot, writer);
+    const path = tree.pathText(slot);
+    if (path !== OWN_WORDS) tree.writeStat(slot, writer);
     const acl = JSON.stringify(tree.acls.get(tree.acl(slot)));
-    content.set(`znode ${tree.pathText(slot)}`, `${writer.written().toString("hex")} ${acl}`);
+    content.set(`znode ${path}`, `${writer.written().toString("hex")} ${acl}`);
   }
   return content;
 }
