@@ -116,11 +116,12 @@ export class LeaderDesk {
     this.#sessions.left(sid);
   }
 
-  /** server-semantics 5.4 */
+  /** server-semantics 5.4. Who may ask has given a sign of life. */
   #refusal(sid: number, session: Session<Requester> | undefined): number {
     if (session === undefined || session.closing) return ErrorCode.SessionExpired;
-    const owner = this.#sessions.ownerOf(session, sid);
-    return owner === sid ? ErrorCode.Ok : ErrorCode.SessionMoved;
+    if (this.#sessions.ownerOf(session, sid) !== sid) return ErrorCode.SessionMoved;
+    this.#sessions.heardOf(session.high, session.low, session.timeoutMs);
+    return ErrorCode.Ok;
   }
 
   /** A session of another server's own, which it alone knows and answers for (W-4). */

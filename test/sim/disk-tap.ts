@@ -81,7 +81,7 @@ export class TappedDisk implements Disk {
 
   #tapped(path: string, file: DiskFile): DiskFile {
     const tap = path.includes("/log.")
-      ? new LogTap((zxid) => this.#recorder.loggedAt.set(zxid, this.#recorder.now()))
+      ? new LogTap((zxid) => this.#recorder.logged(zxid))
       : undefined;
     return new TappedFile(file, tap, this.#touched);
   }

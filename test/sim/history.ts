@@ -62,6 +62,11 @@ export interface Moment {
   readonly atUs: number;
 }
 
+/** Bytes of a session that came to the process of a server that ends sessions. */
+export interface Heard extends Moment {
+  readonly server: string;
+}
+
 export interface Sent {
   readonly kind: "sent";
   readonly when: Moment;
@@ -121,14 +126,15 @@ export interface Connection {
   readonly received: readonly (Reply | WatchEvent)[];
 }
 
-/** A txn of the log, and when its bytes were handed to the disk. */
+/** A txn of the log, and when its bytes were handed to the disk; to its proposer's, of several. */
 export interface LoggedTxn {
   readonly txn: Txn;
   readonly when: Moment;
 }
 
-/** One start of the server that ended in serving. */
+/** One start of the server that ended in serving; of an ensemble, a leader's term. */
 export interface Life {
+  readonly server: string;
   readonly when: Moment;
   readonly recoveredZxid: number;
   /** The tree's digest after recovery, 16 hexadecimal digits. */
@@ -149,8 +155,8 @@ export interface History {
    * learner numbers anew what it forwards.
    */
   readonly forwarded: ReadonlyMap<string, Sent>;
-  /** When the server's process got bytes of a session. */
-  readonly heard: ReadonlyMap<string, readonly Moment[]>;
+  /** When who ends sessions heard of each. */
+  readonly heard: ReadonlyMap<string, readonly Heard[]>;
 }
 
 /** Whether an operation becomes a txn. */

@@ -43,8 +43,8 @@ export interface Taps {
   disk(inner: Disk): Disk;
 }
 
-function clientsOnly(recorder: Recorder): Taps {
-  return { endOf: () => new ServerEnd(recorder), disk: (inner) => inner };
+function clientsOnly(recorder: Recorder, server: string): Taps {
+  return { endOf: () => new ServerEnd(recorder, server), disk: (inner) => inner };
 }
 
 /** Settings small enough that a run of a minute gets to snapshots, rolls and expiries. */
@@ -93,7 +93,7 @@ export class ServerActor {
     host: SimHost,
     recorder: Recorder,
     config: ServerConfig,
-    taps: Taps = clientsOnly(recorder),
+    taps: Taps = clientsOnly(recorder, host.name),
   ) {
     this.#world = world;
     this.host = host;
@@ -191,6 +191,7 @@ export class ServerActor {
     this.#serving = true;
     const words = [tree.digestHigh, tree.digestLow];
     this.lives.push({
+      server: this.host.name,
       when: this.#recorder.now(),
       recoveredZxid: tree.lastZxid,
       digest: words.map((word) => (word >>> 0).toString(16).padStart(8, "0")).join(""),

@@ -4,11 +4,13 @@
 import type { ACL, Stat } from "../../protocol/data.ts";
 import { CreateFlag, OpCode, Perm } from "../../protocol/opcodes.ts";
 import type { TxnBody } from "../../protocol/txn.ts";
-import type { History, Life, LoggedTxn, Moment, Op, Reply, Sent, WatchEvent } from "./history.ts";
+import type { Heard, History, Life, LoggedTxn, Moment, Op, Reply, Sent, WatchEvent } from "./history.ts";
 import { Model, type Outcome } from "./model.ts";
 import type { Requester } from "./model-acl.ts";
 
 export const OPEN: readonly ACL[] = [{ perms: Perm.all, id: { scheme: "world", id: "anyone" } }];
+
+const SERVER = "10.0.0.1";
 
 /** Everything of a type can be written. */
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -27,7 +29,7 @@ export class Story {
   readonly connections: StoryConnection[] = [];
   readonly txns: Mutable<LoggedTxn>[] = [];
   readonly lives: Mutable<Life>[] = [];
-  readonly heard: Map<string, Moment[]> = new Map();
+  readonly heard: Map<string, Heard[]> = new Map();
   readonly forwarded: Map<string, Sent> = new Map();
   readonly model: Model = new Model();
   #order = 0;
@@ -55,6 +57,7 @@ export class Story {
   /** The server starts with what it has. */
   start(): void {
     this.lives.push({
+      server: SERVER,
       when: this.moment(),
       recoveredZxid: this.zxid,
       digest: this.model.digestHex(),
@@ -70,7 +73,7 @@ export class Story {
     }
     const connection = {
       client: "10.0.1.1",
-      server: "10.0.0.1",
+      server: SERVER,
       session,
       timeoutMs,
       opened: this.moment(),
@@ -84,7 +87,7 @@ export class Story {
 
   hear(session: string): void {
     const there = this.heard.get(session) ?? [];
-    this.heard.set(session, [...there, this.moment()]);
+    this.heard.set(session, [...there, { ...this.moment(), server: SERVER }]);
   }
 
   send(connection: StoryConnection, op: Op): Sent {

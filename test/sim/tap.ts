@@ -21,16 +21,18 @@ import {
 import { wordsHex } from "../../protocol/zxid.ts";
 import type { World } from "../../server/testing/index.ts";
 import { decodeRequest, decodeResult } from "./decode.ts";
-import type { Connection, Moment, Reply, Sent, WatchEvent } from "./history.ts";
+import type { Connection, Heard, Moment, Reply, Sent, WatchEvent } from "./history.ts";
 
 const FRAME_MAX_BYTES = 0x100_0000;
 
 /** Writes down what happens, in one order. */
 export class Recorder {
   readonly connections: MutableConnection[] = [];
-  readonly heard: Map<string, Moment[]> = new Map();
-  /** When each zxid was last handed to the disk. */
+  readonly heard: Map<string, Heard[]> = new Map();
+  /** When each zxid was last handed to a disk. */
   readonly loggedAt: Map<number, Moment> = new Map();
+  /** When each was handed to one first, which its proposer's is. */
+  readonly proposedAt: Map<number, Moment> = new Map();
   readonly #world: World;
   #order = 0;
 
@@ -42,10 +44,18 @@ export class Recorder {
     return { order: ++this.#order, atUs: this.#world.nowUs };
   }
 
-  hear(session: string, when: Moment): void {
+  logged(zxid: number): void {
+    const when = this.now();
+    this.loggedAt.set(zxid, when);
+    if (!this.proposedAt.has(zxid)) this.proposedAt.set(zxid, when);
+  }
+
+  /** @param server That heard of it. */
+  hear(session: string, server: string, { order, atUs }: Moment): void {
+    const heard = { order, atUs, server };
     const there = this.heard.get(session);
-    if (there === undefined) this.heard.set(session, [when]);
-    else there.push(when);
+    if (there === undefined) this.heard.set(session, [heard]);
+    else there.push(heard);
   }
 }
 
@@ -303,14 +313,16 @@ const SESSION_AT = 12;
 /** A client's connection, at the server. */
 export class ServerEnd implements End {
   readonly #recorder: Recorder;
+  readonly #server: string;
   readonly #counts: () => boolean;
   readonly #early: Moment[] = [];
   #head = Buffer.alloc(0);
   #session: string | undefined;
 
   /** @param counts Whether what it hears counts as a sign of life now: the leader's does. */
-  constructor(recorder: Recorder, counts: () => boolean = () => true) {
+  constructor(recorder: Recorder, server: string, counts: () => boolean = () => true) {
     this.#recorder = recorder;
+    this.#server = server;
     this.#counts = counts;
   }
 
@@ -320,13 +332,13 @@ export class ServerEnd implements End {
     if (this.#head.length < SESSION_AT + 8) return;
     const high = this.#head.readInt32BE(SESSION_AT);
     this.#session = wordsHex(high, this.#head.readInt32BE(SESSION_AT + 4));
-    for (const when of this.#early) this.#recorder.hear(this.#session, when);
+    for (const when of this.#early) this.#recorder.hear(this.#session, this.#server, when);
   }
 
   got(): void {
     if (!this.#counts()) return;
     const when = this.#recorder.now();
     if (this.#session === undefined) this.#early.push(when);
-    else this.#recorder.hear(this.#session, when);
+    else this.#recorder.hear(this.#session, this.#server, when);
   }
 }

@@ -329,6 +329,19 @@ test("a session that expires or is closed elsewhere takes its connection and eph
   expect(exists(watcher, "/e").err).toBe(ErrorCode.NoNode);
 });
 
+// server-semantics 5.2
+test("what a learner forwards is a sign of life, before its next answer to a ping", () => {
+  const room = new TermRoom(1);
+  const peer = room.open(room.learner(0), { timeoutMs: 1000 });
+  room.learner(0).isCutOff = true;
+  room.leader.serving?.leaderService?.left(2);
+  for (let i = 0; i < 20 && !peer.gone; i++) {
+    peer.create(`/n${i}`);
+    room.runMs(200);
+  }
+  expect(peer.gone).toBe(false);
+});
+
 // quorum-protocol T-9, T-10; server-semantics 5.3/server loses its leader
 test("when a term ends its connections are closed, and what was on its way is not answered", () => {
   const room = new TermRoom(1);

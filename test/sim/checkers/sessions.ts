@@ -23,8 +23,8 @@ export const ephemeralsFollowSessions: Checker = {
 };
 
 /**
- * A session ends by itself only after the server heard nothing of it for its timeout, counted from
- * the server's own start at the earliest.
+ * A session ends by itself only after who ends sessions heard nothing of it for its timeout, counted
+ * from his own start, or the begin of his term, at the earliest.
  */
 export const expiryNotEarly: Checker = {
   name: "ExpiryNotEarly",
@@ -72,8 +72,8 @@ function longestSilenceMs(
   const begin = Math.max(life?.when.atUs ?? 0, created?.atUs ?? 0);
   let last = begin;
   let longestUs = 0;
-  for (const { atUs } of history.heard.get(session) ?? []) {
-    if (atUs <= begin) continue;
+  for (const { atUs, server } of history.heard.get(session) ?? []) {
+    if (atUs <= begin || server !== life?.server) continue;
     if (atUs > ended.atUs) break;
     longestUs = Math.max(longestUs, atUs - last);
     last = atUs;

@@ -249,7 +249,7 @@ class EnsembleRun {
       .map(
         ([zxid, payload]): LoggedTxn => ({
           txn: readTxn(new Reader(payload.length + 1).reset(payload)),
-          when: this.#recorder.loggedAt.get(zxid) ?? begin,
+          when: this.#recorder.proposedAt.get(zxid) ?? begin,
         }),
       );
     return {
@@ -364,7 +364,8 @@ class EnsembleRun {
 
 /** When leaders took office: from then on sessions have their whole timeout again. */
 function termsOf(trace: ZabTrace): Life[] {
-  return establishments(trace).map((when) => ({
+  return establishments(trace).map(({ leader, when }) => ({
+    server: leader,
     when,
     recoveredZxid: 0,
     digest: "",

@@ -38,7 +38,7 @@ export class EnsembleServer {
     this.actor = new ServerActor(world, host, recorder, config, {
       endOf: (port, isDialled, peer) => {
         if (port === ELECTION_PORT) return undefined;
-        if (port !== QUORUM_PORT) return new ServerEnd(recorder, () => this.leads);
+        if (port !== QUORUM_PORT) return new ServerEnd(recorder, this.name, () => this.leads);
         return zab.link(this.name, isDialled ? "learner" : "leader", peer);
       },
       disk: (inner) => new DurabilityTap(inner, zab, this.name),

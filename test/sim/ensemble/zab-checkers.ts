@@ -84,18 +84,20 @@ function epochAfterHistory({ trace }: ZabRun): string[] {
     if (epoch === undefined || newLeader === undefined) continue;
     const settled = settledBefore(link, newLeader.when.order);
     const ack = sent(link, PacketType.ACK)[0];
-    const end = ack?.when.order ?? Number.POSITIVE_INFINITY;
-    // The epoch's file may be as it was: a learner that comes back within the same term.
+    const end = ack?.when.order ?? overAt(trace, link);
+    // Who comes back within the same term has adopted it before: its acknowledgement has to wait.
+    const before = epochAt(trace, link.server, "currentEpoch", newLeader.when.order);
     const adopted = (trace.durable.get(link.server) ?? []).find(
       (one) =>
+        before < epoch &&
         one.kind === "currentEpoch" &&
         one.epoch === epoch &&
         one.when.order > newLeader.when.order &&
         one.when.order < end,
     );
     for (const zxid of settled) {
-      const at = adopted?.when.order ?? end;
-      if (at !== Number.POSITIVE_INFINITY && !hasDurable(trace, link.server, zxid, at)) {
+      const at = adopted?.when.order ?? ack?.when.order;
+      if (at !== undefined && !hasDurable(trace, link.server, zxid, at)) {
         wrong.push(
           `${link.server} adopted epoch ${epoch} before 0x${zxidHex(zxid)} was on its disk`,
         );
@@ -294,6 +296,15 @@ function sent(link: ZabLink, type: number): ZabPacket[] {
   return link.packets.filter((packet) => packet.isSent && packet.type === type);
 }
 
+/** Nothing that a learner's disk gets from then on is of that link. */
+function overAt(trace: ZabTrace, link: ZabLink): number {
+  const next = trace.links.find(
+    ({ server, side, opened }) =>
+      server === link.server && side === "learner" && opened.order > link.opened.order,
+  );
+  return next?.opened.order ?? Number.POSITIVE_INFINITY;
+}
+
 /** The epoch that a link's LEADERINFO names. */
 function epochOf(link: ZabLink): number | undefined {
   const info = link.packets.find(({ type }) => type === PacketType.LEADERINFO);
@@ -340,17 +351,20 @@ function epochAt(
   return epoch;
 }
 
-/** When each leader was established, in order. */
-export function establishments(trace: ZabTrace): Moment[] {
-  const first = new Map<string, Moment>();
+/** Which leaders were established when, in order. */
+export function establishments(
+  trace: ZabTrace,
+): { readonly leader: string; readonly when: Moment }[] {
+  const first = new Map<string, { readonly leader: string; readonly when: Moment }>();
   for (const link of sideOf(trace, "leader")) {
     const upToDate = sent(link, PacketType.UPTODATE)[0];
     if (upToDate === undefined) continue;
     const term = `${link.server} ${epochOf(link)}`;
     const known = first.get(term);
-    if (known === undefined || upToDate.when.order < known.order) first.set(term, upToDate.when);
+    if (known !== undefined && known.when.order <= upToDate.when.order) continue;
+    first.set(term, { leader: link.server, when: upToDate.when });
   }
-  return [...first.values()].toSorted((a, b) => a.order - b.order);
+  return [...first.values()].toSorted((a, b) => a.when.order - b.when.order);
 }
 
 /** A txn that was settled for good. */

@@ -30,7 +30,7 @@ export class ZabRecorder implements ZabTrace {
   readonly links: MutableLink[] = [];
   readonly durable: Map<string, Durable[]> = new Map();
   /** The leader heard of a session. */
-  readonly hear: (session: string) => void;
+  readonly hear: (session: string, server: string) => void;
   readonly #now: () => Moment;
   /** In the order in which they left. */
   readonly #requests: {
@@ -45,8 +45,8 @@ export class ZabRecorder implements ZabTrace {
 
   constructor(clients: Recorder) {
     this.#now = () => clients.now();
-    this.hear = (session) => {
-      clients.hear(session, clients.now());
+    this.hear = (session, server) => {
+      clients.hear(session, server, clients.now());
     };
   }
 
@@ -161,7 +161,9 @@ export class QuorumEnd {
 
   /** What a leader hears of sessions elsewhere. */
   #hear(packet: Packet): void {
-    for (const session of sessionsIn(packet)) this.#recorder.hear(session);
+    for (const session of sessionsIn(packet)) {
+      this.#recorder.hear(session, this.#link.server);
+    }
   }
 
   #packet(packet: Packet, isSent: boolean): void {
