@@ -11,7 +11,7 @@ const SECTOR_BYTES = 512;
 
 /** What a sync that is under way, or has failed, would make durable: the state before it. */
 export interface Checkpoint {
-  readonly blocks: ReadonlyMap<number, Uint8Array | undefined>;
+  readonly blocks: Map<number, Uint8Array | undefined>;
   readonly size: number;
   /** The sync failed: the kernel holds the pages for clean, the platter may not have them. */
   failed: boolean;
@@ -101,7 +101,14 @@ export class Inode {
       return;
     }
     const upTo = this.#checkpoints.indexOf(checkpoint);
-    this.#checkpoints = this.#checkpoints.filter((one, index) => index > upTo || one.failed);
+    // What was written again after a failed sync is dirty again, and now on the platter.
+    for (const [index, { failed, blocks }] of this.#checkpoints.entries()) {
+      if (!failed || index >= upTo) continue;
+      for (const block of checkpoint.blocks.keys()) blocks.delete(block);
+    }
+    this.#checkpoints = this.#checkpoints.filter(
+      ({ failed, blocks }, index) => index > upTo || (failed && blocks.size > 0),
+    );
   }
 
   /** The power is cut: every block that was not synced becomes any of its versions, or a mixture. */

@@ -160,6 +160,20 @@ describe("a power cut", () => {
     expect(seen).toContain("lost?");
   });
 
+  test("leaves what was written again after a failed sync, and synced", () => {
+    const seen = outcomes((on) => {
+      const file = on.host.disk.openNow("/data/f", "create");
+      on.host.disk.syncDirectoryNow("/data");
+      write(on, file, "lost?");
+      on.host.disk.failAfter(0, "EIO");
+      expect(wait(on, (done) => file.datasync(done))?.code).toBe("EIO");
+      write(on, on.host.disk.openNow("/data/f", "create"), "again");
+      expect(wait(on, (done) => file.datasync(done))).toBeUndefined();
+      return afterPowerCut(on, "/data/f");
+    });
+    expect(seen).toEqual(new Set(["again"]));
+  });
+
   test("is counted", () => {
     const on = machine(1);
     for (let i = 0; i < 20; i++) {

@@ -75,7 +75,11 @@ function promiseAfterDurable({ trace }: ZabRun): string[] {
   return wrong;
 }
 
-/** S-20 to S-24: an epoch is adopted after its history is durable, and acknowledged after that. */
+/**
+ * S-20 to S-24: an epoch is adopted after the history that its leader began with is durable, and
+ * acknowledged after that. What the epoch itself has brought by then may be behind the adoption: a
+ * restart adopts the epoch of any txn that it finds (P-3).
+ */
 function epochAfterHistory({ trace }: ZabRun): string[] {
   const wrong: string[] = [];
   for (const link of sideOf(trace, "learner")) {
@@ -96,7 +100,8 @@ function epochAfterHistory({ trace }: ZabRun): string[] {
         one.when.order < end,
     );
     for (const zxid of settled) {
-      const at = adopted?.when.order ?? ack?.when.order;
+      const isOld = zxidEpoch(zxid) < epoch;
+      const at = (isOld ? adopted?.when.order : undefined) ?? ack?.when.order;
       if (at !== undefined && !hasDurable(trace, link.server, zxid, at)) {
         wrong.push(
           `${link.server} adopted epoch ${epoch} before 0x${zxidHex(zxid)} was on its disk`,
