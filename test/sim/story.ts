@@ -4,7 +4,17 @@
 import type { ACL, Stat } from "../../protocol/data.ts";
 import { CreateFlag, OpCode, Perm } from "../../protocol/opcodes.ts";
 import type { TxnBody } from "../../protocol/txn.ts";
-import type { Heard, History, Life, LoggedTxn, Moment, Op, Reply, Sent, WatchEvent } from "./history.ts";
+import type {
+  Heard,
+  History,
+  Life,
+  LoggedTxn,
+  Moment,
+  Op,
+  Reply,
+  Sent,
+  WatchEvent,
+} from "./history.ts";
 import { Model, type Outcome } from "./model.ts";
 import type { Requester } from "./model-acl.ts";
 
