@@ -10,7 +10,7 @@
 
 import { ensembleText, type Member } from "../protocol/ensemble.ts";
 import type { Host, HostError, ListenAddress, Timer } from "../protocol/host.ts";
-import { type Zxid, zxidHex } from "../protocol/zxid.ts";
+import { makeZxid, type Zxid, zxidHex } from "../protocol/zxid.ts";
 import { Summary } from "./admin/summary.ts";
 import { introduceClientPort } from "./client-side.ts";
 import type { ServerConfig } from "./config.ts";
@@ -257,13 +257,15 @@ export class EnsembleServer implements AnyServer {
         },
         hangUp: () => quorumPort.hangUp(),
         lead: (office) => this.#lead({ kind: "leader", sid, txnLog: replica.log, office }),
-        follow: (access) =>
-          this.#follow({
+        follow: (access, epoch) => {
+          replica.tree.epochZxid = makeZxid(epoch, 0);
+          return this.#follow({
             kind: peer.role === "observing" ? "observer" : "follower",
             access,
             window: replica.window,
             onDigestMismatch: (zxid: Zxid) => replica.digestMismatch(zxid),
-          }),
+          });
+        },
         endService: () => this.#endService(),
         changed: () => this.#changed(),
         fail: (exitCode, message) => this.#fail(exitCode, message),

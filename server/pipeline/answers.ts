@@ -88,11 +88,11 @@ export class Answers {
     ids: readonly AuthId[],
     nowMs: number,
   ): void {
-    const { lastZxid } = this.#tree;
+    const { shownZxid } = this.#tree;
     switch (type) {
       case OpCode.ping:
         requester.beginReply(Xid.ping);
-        requester.endReply(lastZxid, ErrorCode.Ok);
+        requester.endReply(shownZxid, ErrorCode.Ok);
         break;
       case OpCode.auth:
         this.#answerAuth(requester, xid);
@@ -158,7 +158,7 @@ export class Answers {
     const before = requester.out.length;
     requester.beginReply(xid);
     const code = this.#read(type, requester, ids, reader);
-    requester.endReply(this.#tree.lastZxid, code);
+    requester.endReply(this.#tree.shownZxid, code);
     this.#large.spend(requester.out.length - before);
   }
 
@@ -196,7 +196,7 @@ export class Answers {
     } catch (error) {
       if (!(error instanceof JuteError)) throw error;
       requester.beginReply(xid);
-      requester.endReply(this.#tree.lastZxid, ErrorCode.MarshallingError);
+      requester.endReply(this.#tree.shownZxid, ErrorCode.MarshallingError);
       this.#count(requester, xid, type, 0, nowMs);
       return;
     }
@@ -225,7 +225,7 @@ export class Answers {
   #count(requester: Requester, xid: number, type: number, elapsedMs: number, nowMs: number): void {
     this.#stats.requestLatency.add(elapsedMs);
     this.#stats.readLatency.add(elapsedMs);
-    requester.answered(type, xid, this.#tree.lastZxid, elapsedMs, nowMs);
+    requester.answered(type, xid, this.#tree.shownZxid, elapsedMs, nowMs);
   }
 }
 

@@ -38,7 +38,7 @@ export class AllChildrenNumber implements LongRead {
     reader: Reader,
     ids: readonly AuthId[],
   ) {
-    this.zxid = tree.lastZxid;
+    this.zxid = tree.shownZxid;
     this.#requester = requester;
     const start = readPath(reader);
     const slot = tree.find(reader.bytes, start, reader.offset);

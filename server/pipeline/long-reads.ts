@@ -130,7 +130,7 @@ export class LongReads {
       this.#queue.push(running);
       return;
     }
-    const zxid = read.zxid ?? this.#tree.lastZxid;
+    const zxid = read.zxid ?? this.#tree.shownZxid;
     read.close();
     if (running === this.#list) {
       this.#list = undefined;
@@ -180,7 +180,7 @@ export class LongReads {
     read.close();
     requester.beginReply(xid);
     if (read.code === ErrorCode.Ok) requester.out.raw(out.written());
-    requester.endReply(this.#tree.lastZxid, read.code);
+    requester.endReply(this.#tree.shownZxid, read.code);
     this.#answered(request);
   }
 }

@@ -110,9 +110,9 @@ export class Pipeline {
     return this.#proposer.isReadOnly;
   }
 
-  /** The last txn applied here. */
+  /** What a client that comes here may have seen at most. */
   get lastZxid(): Zxid {
-    return this.#tree.lastZxid;
+    return this.#tree.shownZxid;
   }
 
   /** Requests on their way. */
@@ -361,7 +361,7 @@ export class Pipeline {
     if (requester.isOpen) {
       requester.beginReply(xid);
       requester.out.string(path);
-      requester.endReply(this.#tree.lastZxid, code);
+      requester.endReply(this.#tree.shownZxid, code);
       this.#count(this.stats.readLatency, arrivedMs, requester, OpCode.sync, xid);
     }
     this.large.remove(bytes);
@@ -480,14 +480,14 @@ export class Pipeline {
 
   #answerRefused(requester: Requester, xid: number, code: number): void {
     requester.beginReply(xid);
-    requester.endReply(this.#tree.lastZxid, code);
+    requester.endReply(this.#tree.shownZxid, code);
   }
 
   #count(kind: Adding, arrivedMs: number, requester: Requester, type: number, xid: number): void {
     const elapsedMs = this.#nowMs - arrivedMs;
     this.stats.requestLatency.add(elapsedMs);
     kind.add(elapsedMs);
-    requester.answered(type, xid, this.#tree.lastZxid, elapsedMs, this.#nowMs);
+    requester.answered(type, xid, this.#tree.shownZxid, elapsedMs, this.#nowMs);
   }
 }
 

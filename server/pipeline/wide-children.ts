@@ -56,7 +56,7 @@ export class WideChildren implements LongRead {
 
   /** What it tells is of this moment. */
   get zxid(): Zxid {
-    return this.#listing?.zxid ?? this.#tree.lastZxid;
+    return this.#listing?.zxid ?? this.#tree.shownZxid;
   }
 
   /** Its turn has come: this is the moment. */

@@ -44,6 +44,8 @@ const CONFIG_PATH = "/zookeeper/config";
 export class DataTree extends ZnodeStore {
   /** The last txn that was applied, or of which an installed snapshot holds the effects. */
   lastZxid: Zxid = 0;
+  /** The marker of the epoch in whose history this tree is known to be complete up to there. */
+  epochZxid: Zxid = 0;
   /** The tree digest, version 2, in two int32 words. */
   digestHigh = 0;
   digestLow = 0;
@@ -98,6 +100,14 @@ export class DataTree extends ZnodeStore {
   /** Znodes as ZooKeeper counts them: the root twice, under "" and "/". */
   get count(): number {
     return this.#znodes + 1;
+  }
+
+  /**
+   * What clients are told that they have seen. A learner of a new epoch without txns has all that
+   * its leader shows, and must not turn away who has seen the epoch's marker there.
+   */
+  get shownZxid(): Zxid {
+    return Math.max(this.lastZxid, this.epochZxid);
   }
 
   /** /zookeeper/quota; 0: there is none, which only a damaged tree can say. */
