@@ -35,7 +35,8 @@ import type {
   ZabLog,
 } from "./effects.ts";
 import { Handover } from "./handover.ts";
-import { LearnerHandler, type Term } from "./learner-handler.ts";
+import type { Term } from "./leader-term.ts";
+import { LearnerHandler } from "./learner-handler.ts";
 import type { QuorumVerifier } from "./quorum-verifier.ts";
 import { Rivals } from "./rivals.ts";
 import { planSync, type SyncPlan } from "./sync-plan.ts";
@@ -368,7 +369,6 @@ export class Leader implements Term {
   }
 
   acknowledged(learner: LearnerHandler): void {
-    if (!this.#counts(learner)) return;
     this.#logged.reach(learner.sid, learner.ackedZxid);
     this.#commit();
   }
@@ -458,7 +458,6 @@ export class Leader implements Term {
     if (this.#learners.get(sid) === learner) {
       this.#learners.delete(sid);
       this.#logged.forget(sid);
-      this.#rounds.forget(sid);
       this.service?.left(sid);
       this.#retain();
       this.dismissed();

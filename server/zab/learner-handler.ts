@@ -30,8 +30,9 @@ import {
 } from "../../protocol/quorum.ts";
 import { makeZxid, type Zxid, zxidCounter, zxidEpoch } from "../../protocol/zxid.ts";
 import { DeferredReplies } from "./deferred-replies.ts";
-import type { LeaderService, QuorumLink, QuorumLinkHandlers, Replica, ZabLog } from "./effects.ts";
+import type { LeaderService, QuorumLink, QuorumLinkHandlers } from "./effects.ts";
 import { isSync, passRequest, passRevalidate, passTouched } from "./forwarded-packets.ts";
+import type { Term } from "./leader-term.ts";
 import { Pings } from "./pings.ts";
 import type { SyncPlan } from "./sync-plan.ts";
 import { SyncStream } from "./sync-stream.ts";
@@ -46,42 +47,6 @@ export type LearnerState =
   | "synced"
   | "serving"
   | "closed";
-
-/** What a learner's link needs of the leader. */
-export interface Term {
-  readonly replica: Replica;
-  readonly log: ZabLog;
-  readonly epoch: number;
-  readonly configText: string;
-  /** Half ticks. */
-  readonly initLimit: number;
-  readonly syncLimit: number;
-  /** Undefined until the term is established. */
-  readonly service: LeaderService | undefined;
-  /** The newest round of pings (sync-rounds.ts). */
-  readonly round: number;
-  /** FOLLOWERINFO or OBSERVERINFO. Returns why it is refused, if it is. */
-  introduced(learner: LearnerHandler): string | undefined;
-  /** ACKEPOCH. Returns why it is refused, if it is. */
-  agreed(learner: LearnerHandler, currentEpoch: number): string | undefined;
-  /** ACK of NEWLEADER. */
-  adopted(learner: LearnerHandler): void;
-  /** ACK of a proposal. */
-  acknowledged(learner: LearnerHandler): void;
-  /** A ping of the newest round has been written. */
-  asked(): void;
-  /** A ping of a round was answered. */
-  answered(learner: LearnerHandler): void;
-  syncRequested(learner: LearnerHandler): void;
-  /** The window need not keep what it had to keep before. */
-  advanced(before: Zxid): void;
-  /** The log on disk could not be sent to the end. */
-  rangeFailed(reason: string): void;
-  /** HANDOVER was written. */
-  dismissed(): void;
-  /** The last of it. */
-  left(learner: LearnerHandler): void;
-}
 
 export class LearnerHandler implements QuorumLinkHandlers {
   state: LearnerState = "greeting";
@@ -136,7 +101,7 @@ export class LearnerHandler implements QuorumLinkHandlers {
 
   /** The window has to keep what comes after this. */
   get retainAfter(): Zxid {
-    if (this.#sync !== undefined) return this.#sync.retainAfter;
+    if (this.#sync !== undefined) return this.#sync.zxid;
     if (!this.isForwarded) return Number.POSITIVE_INFINITY;
     return this.isObserver ? this.sentZxid : Math.min(this.sentZxid, this.#settledZxid);
   }
@@ -361,17 +326,25 @@ export class LearnerHandler implements QuorumLinkHandlers {
         this.sentZxid = window.writeInforms(this.sentZxid, committedZxid, end - out.length, out);
       }
     } else {
+      // However much there is to propose, what is settled does not wait for it.
+      this.#forwardCommits(end);
       if (this.sentZxid < lastZxid) {
         this.sentZxid = window.writeProposals(this.sentZxid, lastZxid, end - out.length, out);
         this.#awaitAck();
       }
-      const settled = Math.min(committedZxid, this.sentZxid);
-      if (this.#settledZxid < settled) {
-        this.#settledZxid = window.writeCommits(this.#settledZxid, settled, end - out.length, out);
-      }
+      this.#forwardCommits(end);
     }
     // There may be more.
     if (out.length >= end) this.#link.mark();
+  }
+
+  /** No commit before its proposal. */
+  #forwardCommits(end: number): void {
+    const { out } = this.#link;
+    const { window } = this.#term.replica;
+    const upTo = Math.min(window.committedZxid, this.sentZxid);
+    if (this.#settledZxid >= upTo) return;
+    this.#settledZxid = window.writeCommits(this.#settledZxid, upTo, end - out.length, out);
   }
 
   /** The last proposal sent is to be acknowledged in time, if none before it is waited for (T-4). */

@@ -66,14 +66,10 @@ export class SyncRounds {
     this.#isOpen = false;
   }
 
+  /** That stays true when its link is gone: it followed this leader when it answered. */
   answered(sid: number, round: number): void {
     this.#answered.reach(sid, round);
     this.advance();
-  }
-
-  /** What it answered was on a link that is no more. */
-  forget(sid: number): void {
-    this.#answered.forget(sid);
   }
 
   /** Answers those that are due: to be called whenever something was settled. */

@@ -9,6 +9,7 @@
  * (ZOOKEEPER-4394). The tree is walked while it changes, so behind it come all txns since its walk
  * began: whatever of them it shows, nothing is missing when NEWLEADER leaves (S-7, S-8).
  */
+import { assert } from "../../protocol/assert.ts";
 import {
   PACKET_HEAD_BYTES,
   PACKET_TAIL_BYTES,
@@ -23,7 +24,7 @@ import type { SyncPlan } from "./sync-plan.ts";
 
 export class SyncStream {
   readonly plan: SyncPlan;
-  /** The last txn written, or what the learner has before the first one. */
+  /** The last txn written, or what the learner has before the first: the window keeps what follows. */
   zxid: Zxid;
   /** Why it cannot go on; nothing more is written. */
   problem: string | undefined;
@@ -53,11 +54,6 @@ export class SyncStream {
     }
   }
 
-  /** The window has to keep what comes after this. */
-  get retainAfter(): Zxid {
-    return this.#range === undefined ? this.zxid : this.plan.from;
-  }
-
   /** The tree is not all written; its stream marks the link when it can go on. */
   get isTreeUnderWay(): boolean {
     return this.#tree !== undefined && !this.#isTreeDone;
@@ -74,10 +70,7 @@ export class SyncStream {
     }
     if (this.#range !== undefined && !this.#writeRange(this.#range, end)) return false;
     const { window } = this.#replica;
-    if (!window.coversAfter(this.zxid)) {
-      this.problem = "the window has lost what a learner still has to be sent";
-      return false;
-    }
+    assert(window.coversAfter(this.zxid), "the window has lost what a learner has to be sent");
     const { committedZxid } = window;
     this.zxid = window.writeSettled(this.zxid, committedZxid, end - out.length, out);
     const next = window.firstAfter(this.zxid);

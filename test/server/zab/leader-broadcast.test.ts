@@ -140,6 +140,23 @@ test("a link that is blocked lags, and catches up in pieces without a hole", () 
   }
 });
 
+// quorum-protocol B-6
+test("commits do not wait for proposals that are still to be sent", () => {
+  const [bench, first, second] = established();
+  if (second === undefined) throw new Error("three servers");
+  bench.propose(2);
+  second.isBlocked = true;
+  bench.propose(30).logged(z(1, 2));
+  first?.ack(z(1, 2));
+  bench.lines();
+  second.room = 200;
+  second.drain();
+  expect(bench.lines().slice(0, 3)).toEqual([
+    ...packets(3, "COMMIT", [z(1, 1), z(1, 2)]),
+    ...packets(3, "PROPOSAL", [z(1, 3)]),
+  ]);
+});
+
 // quorum-protocol P-6, T-8, 16/1277
 test("an epoch ends before its counter does", () => {
   const bench = new LeaderBench({ voters: [1] }).releaseAll();

@@ -91,7 +91,8 @@ test("a leader without a quorum of followers goes at the end of the tick", () =>
   followers[2]?.cut();
   bench.lines();
   const reason = "no quorum of followers is in step with this leader any more";
-  expect(closed(bench.ticks(2))).toEqual([`5 closed: ${reason}`, `step down: ${reason}`]);
+  expect(closed(bench.ticks(1))).toEqual([]);
+  expect(closed(bench.ticks(1))).toEqual([`5 closed: ${reason}`, `step down: ${reason}`]);
 });
 
 // quorum-protocol V-3, T-3
@@ -111,6 +112,7 @@ test("followers on their way to be in step keep a leader, observers do not", () 
   second?.cut();
   expect(closed(bench.ticks(2))).toEqual([]);
   returning.cut();
+  bench.join(2, 0, { isObserver: true }).ackEpoch(0, 0);
   expect(closed(bench.ticks(2)).at(-1)).toMatch(/^step down/);
 });
 

@@ -175,6 +175,24 @@ test("the window keeps what a learner still has to be sent, and no longer", () =
   expect(bench.replica.window.retainAfter).toBe(z(2, 5));
 });
 
+// quorum-protocol S-11
+test("the window keeps it from the moment when a learner is registered", () => {
+  const bench = new LeaderBench({ voters: [1], observers: [4], keep: 1 });
+  bench.releaseAll();
+  bench.propose(2).logged(z(1, 2));
+  bench.replica.applyAll();
+  const observer = bench.join(4, 0, { isObserver: true });
+  observer.isBlocked = true;
+  observer.ackEpoch(z(1, 2), -1);
+  bench.propose(5).logged(z(1, 7));
+  bench.replica.applyAll();
+  bench.lines();
+  observer.drain();
+  expect(bench.lines().filter((line) => line.includes("PROPOSAL"))).toHaveLength(5);
+  bench.leader.resign("enough");
+  expect(bench.replica.window.retainAfter).toBe(Number.POSITIVE_INFINITY);
+});
+
 // quorum-protocol S-12
 test("a history that does not fit one turn goes on in the next, whole and in order", () => {
   for (const isObserver of [false, true]) {
@@ -282,6 +300,16 @@ test("the ACK of a txn of the DIFF that comes before that of NEWLEADER is waited
   bench.releaseAll().lines();
   follower.ack(z(1, 3), z(2, 0), z(1, 4));
   expect(bench.lines()).toEqual(["lead 2", "2 ← UPTODATE -1"]);
+});
+
+// quorum-protocol 16/4685, S-24
+test("the ACK of a proposal must not come before that of NEWLEADER: it would be lost", () => {
+  const bench = established();
+  bench.propose();
+  const learner = joining(bench).ackEpoch(z(1, 4), 1);
+  expect(bench.lines()).toContain("3 ← PROPOSAL 200000001");
+  learner.ack(z(2, 1));
+  expect(bench.lines()[0]).toBe("3 closed: its ACK is not of this epoch's NEWLEADER");
 });
 
 // quorum-protocol S-12, T-5

@@ -108,6 +108,34 @@ test("what observers, and links that are gone, have answered counts for nothing"
   expect(bench.lines()).not.toContain("synced a");
 });
 
+// quorum-protocol B-18, 16/2959
+test("an empty voter, which comes as an observer, answers for nobody", () => {
+  const bench = new LeaderBench();
+  bench.establish(3);
+  const empty = bench.joinWhole(2, { isObserver: true });
+  bench.sync("a").lines();
+  empty.pong();
+  bench.releaseAll();
+  expect(bench.lines()).not.toContain("synced a");
+});
+
+// quorum-protocol B-18
+test("the answer to a sync goes behind all commits, in however many pieces they leave", () => {
+  const [bench, first, second] = established();
+  if (first === undefined) throw new Error("three servers");
+  first.isBlocked = true;
+  first.room = 100;
+  bench.propose(9).logged(z(1, 9));
+  second?.ack(z(1, 9));
+  first.request(7, 1, OpCode.sync, "/a");
+  second?.pong();
+  bench.lines();
+  first.drain();
+  const to2 = lines(bench).filter((line) => line.startsWith("2"));
+  expect(to2).toContain("2 ← SYNC 0");
+  expect(to2.indexOf("2 ← SYNC 0")).toBeGreaterThan(to2.indexOf("2 ← COMMIT 100000009"));
+});
+
 // quorum-protocol B-18
 test("a link that comes while syncs wait is asked as well", () => {
   const [bench, first, second] = established();
