@@ -133,14 +133,14 @@ export class TermRoom {
     this.world.runUntil(this.world.nowUs + ms * 1000);
   }
 
-  dial(server: TermServer): Peer {
-    const peer = new Peer(this, this.world.host(`peer-${++this.#peers}`), server.host.name);
+  dial(server: TermServer, address = `peer-${++this.#peers}`): Peer {
+    const peer = new Peer(this, this.world.host(address), server.host.name);
     this.until(() => peer.isConnected || peer.closed);
     return peer;
   }
 
-  open(server: TermServer, request: Parameters<Peer["greet"]>[0] = {}): Peer {
-    const peer = this.dial(server);
+  open(server: TermServer, request: Parameters<Peer["greet"]>[0] = {}, address?: string): Peer {
+    const peer = this.dial(server, address);
     peer.greet(request);
     this.until(() => peer.response !== undefined || peer.closed);
     return peer;
