@@ -13,8 +13,8 @@ interface Room {
   readonly world: World;
   readonly sessions: LearnerSessions<SessionHolder>;
   /** What it tells now: low words and timeouts. */
-  told(): number[][];
-  pass(ms: number): void;
+  readonly told: () => number[][];
+  readonly pass: (ms: number) => void;
 }
 
 function room(isTaken: (high: number, low: number) => boolean = () => false): Room {
@@ -25,7 +25,7 @@ function room(isTaken: (high: number, low: number) => boolean = () => false): Ro
   return {
     world,
     sessions,
-    told() {
+    told: () => {
       const out = new Writer();
       sessions.takeTouched(out);
       const bytes = out.written();
