@@ -43,7 +43,7 @@ function holder(hasLongRead = false): SessionHolder {
   return { hasLongRead, writeAnswered: () => undefined };
 }
 
-function row({ low, timeoutMs }: Session<SessionHolder>): number[] {
+function row({ low, timeoutMs }: Session): number[] {
   return [low, timeoutMs];
 }
 
