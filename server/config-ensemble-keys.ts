@@ -38,7 +38,6 @@ export const ENSEMBLE_KEYS: Readonly<Record<string, KeyRule>> = {
   commitLogCount: setting("commitLogCount", values.raisedTo(500, values.looseInteger(-1))),
   snapshotSizeFactor: setting("snapshotSizeFactor", values.factor),
 
-  syncEnabled: setting("observerSyncEnabled", values.flag),
   "observer.reconnectDelayMs": setting("observerReconnectDelayMs", values.looseInteger(0)),
   "observer.election.DelayMs": setting("observerElectionDelayMs", values.looseInteger(0)),
 

@@ -56,8 +56,6 @@ export interface EnsembleOptions {
   /** The log on disk serves them as long as it is smaller than this share of a snapshot; 0: never. */
   readonly snapshotSizeFactor: number;
 
-  /** Observers log and take snapshots. */
-  readonly observerSyncEnabled: boolean;
   /** At most this long, at random, an observer waits before it dials the leader again. */
   readonly observerReconnectDelayMs: number;
   /** How long an observer lets an election's result settle. */
@@ -95,7 +93,6 @@ const DEFAULT_OPTIONS: EnsembleOptions = {
   forceSnapSync: false,
   commitLogCount: 500,
   snapshotSizeFactor: 0.33,
-  observerSyncEnabled: true,
   observerReconnectDelayMs: 0,
   observerElectionDelayMs: 200,
   localSessionsEnabled: false,

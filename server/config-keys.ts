@@ -150,6 +150,10 @@ const CHECKED: Readonly<Record<string, KeyRule>> = {
   standaloneEnabled: { kind: "checked", type: values.flag },
   peerType: { kind: "checked", type: oneOf(["participant", "observer"]) },
   electionAlg: { kind: "checked", type: oneOf(["3"]) },
+  syncEnabled: {
+    kind: "checked",
+    type: values.alwaysOn("observers keep a log and snapshots here"),
+  },
   ...rules(
     "enableEagerACLCheck sslQuorumReloadCertFiles multiAddress.reachabilityCheckEnabled " +
       "messageTracker.Enabled",

@@ -99,6 +99,18 @@ export const flag: ValueType<boolean> = {
   },
 };
 
+/** A switch of ZooKeeper's that cannot be turned off here. */
+export function alwaysOn(why: string): ValueType<boolean> {
+  return {
+    expected: flag.expected,
+    parse: (text, warn) => {
+      const value = flag.parse(text, warn);
+      if (value === false) warn(`cannot be turned off: ${why}`);
+      return value;
+    },
+  };
+}
+
 /**
  * ZooKeeper compares with one word only, so that `forceSync=false` leaves the sync on and
  * `skipACL=true` the checks: `true` and `false` keep that meaning, and it is said aloud.

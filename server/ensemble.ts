@@ -228,10 +228,11 @@ export class EnsembleServer implements AnyServer {
         tickMs: tickTimeMs,
         initLimitTicks,
         syncLimitTicks,
+        epochLimitTicks: (settings.epochLimitMs ?? initLimitTicks * tickTimeMs) / tickTimeMs,
         connectLimitMs: (settings.connectLimitTicks ?? initLimitTicks) * tickTimeMs,
         minNotificationMs: settings.minNotificationMs,
         maxNotificationMs: settings.maxNotificationMs,
-        observerDelayMs: settings.observerElectionDelayMs,
+        observerDelayMs: settings.observerElectionDelayMs + settings.observerReconnectDelayMs,
         forceSnapshotSync: settings.forceSnapSync,
         maxConcurrentSnapSyncs: settings.maxSnapSyncs,
         maxConcurrentDiffSyncs: settings.maxDiffSyncs,
@@ -365,7 +366,7 @@ export class EnsembleServer implements AnyServer {
     // In a turn of its own: whoever is called here has just taken office.
     clock.endOfTurn(() => {
       if (this.#serving !== serving || this.#state !== "running") return;
-      view.startServing(serving);
+      if (serving.servesClients) view.startServing(serving);
       serving.start();
       this.#log.info({ role: role.kind, zxid: zxidHex(replica.lastZxid) }, "serving clients");
     });

@@ -153,6 +153,11 @@ export class Serving {
     this.#quotas = new QuotaOverseer(clock, tree.quotas, log.warn.bind(log));
   }
 
+  /** False: a leader leaves them to the others (`leaderServes=no`). */
+  get servesClients(): boolean {
+    return this.mode !== "leader" || this.#parts.config.ensemble?.leaderServes !== false;
+  }
+
   /** Clients are served from now on, those first who came before. */
   start(): void {
     const { port, clock, config } = this.#parts;
@@ -162,6 +167,10 @@ export class Serving {
     this.localTracker?.start();
     this.#reaper?.start();
     this.#quotas.counting();
+    if (!this.servesClients) {
+      port.decline();
+      return;
+    }
     const hasThrottle = config.requestThrottleMax > 0;
     port.serve({
       pipeline,

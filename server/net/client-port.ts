@@ -87,6 +87,8 @@ export class ClientPort implements ConnectionContext {
   readonly #connections = new Set<Connection>();
   /** Those who asked for a session while nobody served, in the order in which they did. */
   readonly #held = new Set<Connection>();
+  /** A leader that leaves clients to others: none are held. */
+  #declines = false;
   readonly #perAddress = new Map<string, number>();
   readonly #offences: Offences;
   readonly #guesses: Guesses;
@@ -174,6 +176,7 @@ export class ClientPort implements ConnectionContext {
 
   /** A term begins: whoever waits, and whoever comes, is served by it. */
   serve(service: ClientService): void {
+    this.#declines = false;
     this.service = service;
     this.#greetHeld();
   }
@@ -183,8 +186,15 @@ export class ClientPort implements ConnectionContext {
    * what comes from now on is held until the next one.
    */
   suspend(): void {
+    this.#declines = false;
     this.service = undefined;
     for (const connection of this.#connections) if (connection.isServed) connection.finish("");
+  }
+
+  /** Nobody will be served until a term begins or ends: whoever waits or comes goes elsewhere. */
+  decline(): void {
+    this.#declines = true;
+    for (const connection of this.#held) connection.cut("");
   }
 
   /** Accepts no more; the connections that are open stay. */
@@ -230,6 +240,10 @@ export class ClientPort implements ConnectionContext {
   }
 
   awaitsService(connection: Connection): void {
+    if (this.#declines) {
+      connection.cut("");
+      return;
+    }
     if (this.#held.size >= HELD_MAX) {
       connection.cut("too many clients wait while nobody serves");
       return;

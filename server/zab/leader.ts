@@ -54,6 +54,8 @@ export interface LeaderOptions extends AdmissionOptions {
   /** What NEWLEADER carries. */
   readonly configText: string;
   readonly initLimitTicks: number;
+  /** What discovery may take, in which epochs are agreed upon. Default: `initLimitTicks`. */
+  readonly epochLimitTicks?: number;
   readonly syncLimitTicks: number;
   /** Every learner is sent the whole tree: for tests of it. */
   readonly forceSnapshotSync: boolean;
@@ -124,7 +126,7 @@ export class Leader implements Term {
     this.#ownZxid = this.replica.lastZxid;
     this.#logged = new VoterProgress(verifier);
     this.#rounds = new SyncRounds(sid, verifier, this.replica);
-    this.#phaseEndsAt = this.initLimit;
+    this.#phaseEndsAt = Math.ceil((options.epochLimitTicks ?? options.initLimitTicks) * 2);
     this.epoch = this.replica.acceptedEpoch + 1;
     assert(this.epoch <= EPOCH_MAX, "no epoch is left");
     this.#connecting.add(sid);
@@ -168,7 +170,7 @@ export class Leader implements Term {
     this.#rivals.tick();
     if (this.phase === "broadcasting") this.#watch();
     else if (this.#halfTicks > this.#phaseEndsAt) {
-      this.resign(`no quorum of learners came within initLimit (${this.phase})`);
+      this.resign(`no quorum of learners came in time (${this.phase})`);
     }
   }
 

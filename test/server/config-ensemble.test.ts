@@ -64,7 +64,6 @@ test("three members, a number and two limits make an ensemble", () => {
     forceSnapSync: false,
     commitLogCount: 500,
     snapshotSizeFactor: 0.33,
-    observerSyncEnabled: true,
     observerReconnectDelayMs: 0,
     observerElectionDelayMs: 200,
     localSessionsEnabled: false,
@@ -93,8 +92,8 @@ test.each<[line: string, sets: Partial<EnsembleSettings>]>([
   ["quorumCnxnTimeoutMs=-1", { electionReadTimeoutMs: undefined }],
   ["quorumCnxnTimeoutMs=700", { electionReadTimeoutMs: 700 }],
   ["tcpKeepAlive=false", { tcpKeepAlive: false }],
-  ["syncEnabled=false", { observerSyncEnabled: false }],
-  ["observer.syncEnabled=false", { observerSyncEnabled: false }],
+  ["syncEnabled=false", { sid: 2 }],
+  ["observer.syncEnabled=true", { sid: 2 }],
   ["localSessionsEnabled=true", { localSessionsEnabled: true }],
   ["localSessionsUpgradingEnabled=true", { localSessionsUpgradingEnabled: true }],
   ["connection_throttle_local_session_weight=4", { localSessionWeight: 4 }],
@@ -121,6 +120,13 @@ test.each<[line: string, sets: Partial<EnsembleSettings>]>([
   expect(settings(THREE + line)).toMatchObject(sets);
 });
 
+// operations 2.3/syncEnabled (alias observer.syncEnabled which wins)
+test("observers always keep their history, whatever is asked for", () => {
+  expect(problems(`${THREE}observer.syncEnabled=false`)).toEqual([
+    "zoo.cfg:8:22: warning: observer.syncEnabled: cannot be turned off: observers keep a log and snapshots here",
+  ]);
+});
+
 // operations 2.3/readonlymode.enabled
 test("read-only mode counts in the file, where ZooKeeper does not look for it", () => {
   expect(settings(`${THREE}readonlymode.enabled=true`).readOnlyModeEnabled).toBe(true);
@@ -130,9 +136,9 @@ test("read-only mode counts in the file, where ZooKeeper does not look for it", 
 });
 
 test("two spellings of one key of ensembles must not disagree either", () => {
-  expect(problems(`${THREE}syncEnabled=true\nobserver.syncEnabled=false`)).toEqual([
+  expect(problems(`${THREE}syncEnabled=true\nobserver.syncEnabled=false`)).toContain(
     'zoo.cfg:9:1: error: observer.syncEnabled: the same as "syncEnabled" (zoo.cfg:8:1), with another value',
-  ]);
+  );
   expect(
     problems(
       `${THREE}fastleader.minNotificationInterval=20\nfastleader.maxNotificationInterval=10`,

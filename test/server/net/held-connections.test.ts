@@ -1,8 +1,10 @@
 // Clients that come while nobody serves, and those of a server without a quorum.
 
 import { expect, test } from "vitest";
+import { makeEnsemble } from "../../../protocol/ensemble.ts";
 import { ErrorCode } from "../../../protocol/errors.ts";
 import { CreateFlag, OpCode, Xid } from "../../../protocol/opcodes.ts";
+import { ensembleSettings } from "../../../server/config-ensemble.ts";
 import { type Peer, type Reply } from "../pipeline/server-room.ts";
 import { TermRoom } from "../pipeline/term-room.ts";
 
@@ -85,6 +87,25 @@ test("a client that has seen more than this server is turned away without an ans
   expectNoAnswer(room, { ...peer.reattach, lastZxidSeen: later + 1 }, room.learner(0));
   const level = room.open(room.learner(0), { ...peer.reattach, lastZxidSeen: zxid });
   expect(level.response?.timeoutMs).toBe(10_000);
+});
+
+// operations 2.3/leaderServes
+test("a leader that leaves clients to others closes who waits and who comes, until its term ends", () => {
+  const members = makeEnsemble(0, []);
+  if (typeof members === "string") throw new Error(members);
+  const ensemble = ensembleSettings(1, members, 10, 5, { leaderServes: false });
+  const room = new TermRoom(1, { ensemble });
+  expectNoAnswer(room, {});
+  const elsewhere = room.open(room.learner(0));
+  expect(elsewhere.reply(elsewhere.create("/a")).err).toBe(0);
+  room.end();
+  const waiting = room.dial(room.leader);
+  waiting.greet();
+  room.runMs(500);
+  expect(waiting.gone).toBe(false);
+  room.begin();
+  room.runMs(10);
+  expect([waiting.gone, waiting.received]).toEqual([true, 0]);
 });
 
 /** The only server, without a quorum. */

@@ -183,7 +183,7 @@ test("a leader whom no quorum joins, promises to or adopts gives up after initLi
   const alone = new LeaderBench().ticks(20);
   expect(alone.lines()).toEqual([]);
   expect(alone.ticks(1).lines()).toEqual([
-    "step down: no quorum of learners came within initLimit (collecting)",
+    "step down: no quorum of learners came in time (collecting)",
   ]);
   const bench = new LeaderBench();
   const follower = bench.join(2);
@@ -192,8 +192,17 @@ test("a leader whom no quorum joins, promises to or adopts gives up after initLi
   bench.releaseAll().ticks(19).lines();
   follower.pong();
   expect(bench.ticks(2).lines().at(-1)).toBe(
-    "step down: no quorum of learners came within initLimit (synchronizing)",
+    "step down: no quorum of learners came in time (synchronizing)",
   );
+});
+
+// operations 2.4/leader.maxTimeToWaitForEpoch leader.maxConcurrentSnapSyncs
+test("a leader may be told to wait less for the epochs of a majority", () => {
+  const bench = new LeaderBench({ epochLimitTicks: 2.5 });
+  expect(bench.ticks(5).lines()).toEqual([]);
+  expect(bench.ticks(1).lines()).toEqual([
+    "step down: no quorum of learners came in time (collecting)",
+  ]);
 });
 
 // quorum-protocol T-7
@@ -203,7 +212,7 @@ test("promises that do not come end the term too", () => {
   bench.releaseAll().lines();
   expect(bench.ticks(21).lines()).toEqual([
     "2 closed: nothing was heard of it for too long",
-    "step down: no quorum of learners came within initLimit (electing)",
+    "step down: no quorum of learners came in time (electing)",
   ]);
 });
 
