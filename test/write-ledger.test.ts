@@ -81,6 +81,22 @@ test("a write that was acknowledged and is gone, or is another one, is found", (
   expect(problems(RIGHT, again)[0]).toMatch(/was acknowledged with zxid 13 and has 14/);
 });
 
+test("a child that was deleted is gone, may be if the reply was lost, and comes not back", () => {
+  const path = "/load/c0/p1/n-0000000001";
+  const gone = tree();
+  gone.delete(path);
+  const check = (isAcknowledged: boolean, seen: ReadonlyMap<string, SeenZnode>): string[] => {
+    const ledger = new WriteLedger();
+    for (const write of RIGHT) ledger.keep(write);
+    ledger.deleted(path, isAcknowledged);
+    return [...ledger.check(seen)];
+  };
+  expect(check(true, gone)).toEqual([]);
+  expect(check(false, gone)).toEqual([]);
+  expect(check(false, tree())).toEqual([]);
+  expect(check(true, tree())[0]).toMatch(/was deleted, that was acknowledged, and it is there/);
+});
+
 test("what was done twice, or by nobody, is found", () => {
   const twice = tree().set("/load/c0", znode("0:2", { version: 3 }));
   expect(problems(RIGHT, twice)[0]).toMatch(/was set 3 times, by 2 and at most 0 writes/);

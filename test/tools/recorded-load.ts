@@ -3,17 +3,20 @@
 //
 // Each client has one request in flight and a number for each of its writes. Half of them set the
 // client's own znode, half create a sequential child; the data is client and number. A write whose
-// reply was lost may be there or not, but not twice, and never behind a later one.
+// reply was lost may be there or not, but not twice, and never behind a later one. Between writes
+// it reads its own znode and those of others; nothing it was ever shown may step back.
 
-import { readStat } from "../../protocol/data.ts";
+import { readStat, type Stat } from "../../protocol/data.ts";
 import { Reader } from "../../protocol/jute.ts";
 import { CreateFlag, OpCode } from "../../protocol/opcodes.ts";
 import {
   readGetDataResponse,
   writeCreateRequest,
   writeSetDataRequest,
+  writeVersionedRequest,
   writeWatchableRequest,
 } from "../../protocol/proto.ts";
+import { ClientMemory } from "./client-memory.ts";
 import { type LoadReply, LoadSession, ReplyLost } from "./load-session.ts";
 import type { SeenZnode } from "./tree-dump.ts";
 import { pause, until } from "./until.ts";
@@ -26,12 +29,14 @@ export interface LoadOptions {
   readonly writesPerSecond?: number;
   /** How long a client waits for a reply before it goes elsewhere. Default: 3000. */
   readonly replyLimitMs?: number;
+  /** Children that a client keeps: with each further one the oldest is deleted. Default: all. */
+  readonly childrenKept?: number;
 }
 
 const ANYONE = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
 /** Children of one parent; then comes the next parent. */
 const CHILDREN = 500;
-/** Each so many writes the client's own znode is read. */
+/** Each so many writes the client's own znode is read, and halfway between one of another's. */
 const READ_EVERY = 8;
 const RESTING_READ_MS = 200;
 const PROBLEMS_TOLD = 20;
@@ -43,11 +48,12 @@ export class RecordedLoad {
 
   private constructor(ports: readonly number[], options: LoadOptions) {
     const { clients = 4, writesPerSecond = 400, replyLimitMs = 3000 } = options;
+    const { childrenKept = Number.POSITIVE_INFINITY } = options;
     this.#record = new WriteLedger();
     const intervalMs = (1000 * clients) / writesPerSecond;
     this.#writers = Array.from({ length: clients }, (_, client) => {
       const session = new LoadSession(ports, client, replyLimitMs);
-      return new LoadWriter(client, session, intervalMs, this.#record);
+      return new LoadWriter(client, session, intervalMs, this.#record, clients, childrenKept);
     });
   }
 
@@ -125,17 +131,32 @@ class LoadWriter {
   readonly #client: number;
   readonly #intervalMs: number;
   readonly #record: WriteLedger;
+  readonly #clients: number;
+  readonly #childrenKept: number;
+  readonly #memory: ClientMemory;
+  /** Its children that were acknowledged, the oldest first. */
+  readonly #kept: string[] = [];
   #number = 0;
   #parents = 0;
   #children = CHILDREN;
   #setVersion = -1;
   #isStopped = false;
 
-  constructor(client: number, session: LoadSession, intervalMs: number, record: WriteLedger) {
+  constructor(
+    client: number,
+    session: LoadSession,
+    intervalMs: number,
+    record: WriteLedger,
+    clients: number,
+    childrenKept: number,
+  ) {
     this.#client = client;
     this.session = session;
     this.#intervalMs = intervalMs;
     this.#record = record;
+    this.#clients = clients;
+    this.#childrenKept = childrenKept;
+    this.#memory = new ClientMemory((text) => record.surprise(`client ${client}: ${text}`));
   }
 
   async run(): Promise<void> {
@@ -151,8 +172,12 @@ class LoadWriter {
       }
       const number = this.#number++;
       if (number % READ_EVERY === 0) await this.#readOwn();
+      if (number % READ_EVERY === READ_EVERY / 2) {
+        await this.#read(ownOf(Math.floor(number / READ_EVERY) % this.#clients));
+      }
       if (number % 2 === 0) await this.#set(number);
       else await this.#create(number);
+      if (this.#kept.length > this.#childrenKept) await this.#deleteOldest();
       // A pace, not a pause: what was missed in a gap is not made up for.
       const aheadMs = startedMs + this.#number * this.#intervalMs - performance.now();
       await pause(Math.min(Math.max(0, aheadMs), this.#intervalMs));
@@ -165,7 +190,7 @@ class LoadWriter {
   }
 
   get #own(): string {
-    return `${LOAD_ROOT}/c${this.#client}`;
+    return ownOf(this.#client);
   }
 
   async #set(number: number): Promise<void> {
@@ -175,7 +200,9 @@ class LoadWriter {
       writeSetDataRequest(writer, { path, data, version: -1 });
     });
     if (reply === undefined) return;
-    const { version } = readStat(new Reader().reset(reply.body));
+    const stat = readStat(new Reader().reset(reply.body));
+    this.#memory.znode(path, stat);
+    const { version } = stat;
     if (version <= this.#setVersion) {
       this.#record.surprise(`${path}: version ${version} after ${this.#setVersion}`);
     }
@@ -202,6 +229,7 @@ class LoadWriter {
     this.#children++;
     if (reply === undefined) return;
     const created = new Reader().reset(reply.body).string() ?? "";
+    this.#kept.push(created);
     this.#keep({ number, path: created, version: undefined, ...reply });
   }
 
@@ -209,21 +237,37 @@ class LoadWriter {
     return `${this.#own}/p${this.#parents}`;
   }
 
+  async #deleteOldest(): Promise<void> {
+    const path = this.#kept.shift() ?? "";
+    const reply = await this.#ask(OpCode.delete, (writer) => {
+      writeVersionedRequest(writer, { path, version: -1 });
+    });
+    if (reply === undefined || reply.err === 0) this.#record.deleted(path, reply !== undefined);
+    else this.#refused(path, reply.err);
+  }
+
   /** Nobody else writes it: what was acknowledged must be there. */
   async #readOwn(): Promise<void> {
-    const path = this.#own;
+    const stat = await this.#read(this.#own);
+    if (stat !== undefined && stat.version < this.#setVersion) {
+      const { version } = stat;
+      this.#record.surprise(
+        `${this.#own}: ${version} is read after ${this.#setVersion} was written`,
+      );
+    }
+  }
+
+  /** Undefined: no reply came, or it is not there. */
+  async #read(path: string): Promise<Stat | undefined> {
     const reply = await this.#ask(OpCode.getData, (writer) => {
       writeWatchableRequest(writer, { path, watch: false });
     });
-    if (reply === undefined) return;
-    if (reply.err !== 0) {
-      this.#record.surprise(`${path} cannot be read: error ${reply.err}`);
-      return;
-    }
-    const { version } = readGetDataResponse(new Reader().reset(reply.body)).stat;
-    if (version < this.#setVersion) {
-      this.#record.surprise(`${path}: ${version} is read after ${this.#setVersion} was written`);
-    }
+    if (reply === undefined) return undefined;
+    if (reply.err !== 0 && reply.err !== NO_NODE) this.#refused(path, reply.err);
+    const stat =
+      reply.err === 0 ? readGetDataResponse(new Reader().reset(reply.body)).stat : undefined;
+    if (stat !== undefined || reply.err === NO_NODE) this.#memory.znode(path, stat);
+    return stat;
   }
 
   /** Creates a znode, however often it takes. */
@@ -247,8 +291,7 @@ class LoadWriter {
     if (reply === undefined) {
       this.#record.lost(this.#client, number);
     } else if (reply.err !== 0) {
-      // The session was over, or moved: nothing was done, as it says.
-      if (!HARMLESS.has(reply.err)) this.#record.surprise(`${path}: error ${reply.err}`);
+      this.#refused(path, reply.err);
     } else {
       return { zxid: reply.zxid, after, body: reply.body };
     }
@@ -257,11 +300,18 @@ class LoadWriter {
 
   async #ask(...request: Parameters<LoadSession["ask"]>): Promise<LoadReply | undefined> {
     try {
-      return await this.session.ask(...request);
+      const reply = await this.session.ask(...request);
+      if (reply.err === 0) this.#memory.zxid(reply.zxid);
+      return reply;
     } catch (error) {
       if (error instanceof ReplyLost) return undefined;
       throw error;
     }
+  }
+
+  /** The session was over, or moved: nothing was done, as it says. Anything else has no reason. */
+  #refused(path: string, err: number): void {
+    if (!HARMLESS.has(err)) this.#record.surprise(`${path}: error ${err}`);
   }
 
   #keep(write: Omit<Acknowledged, "client">): void {
@@ -270,6 +320,11 @@ class LoadWriter {
   }
 }
 
+function ownOf(client: number): string {
+  return `${LOAD_ROOT}/c${client}`;
+}
+
+const NO_NODE = -101;
 const NODE_EXISTS = -110;
 /** SessionExpired, SessionMoved. */
 const HARMLESS: ReadonlySet<number> = new Set([-112, -118]);

@@ -25,6 +25,8 @@ export class WriteLedger {
   /** Tokens of writes whose reply was lost. */
   readonly unknown: Set<string> = new Set();
   readonly surprises: string[] = [];
+  /** Children that were acknowledged and then deleted; true: that was acknowledged too. */
+  readonly #deleted = new Map<string, boolean>();
   highestZxid = 0;
   #lastMs = performance.now();
   #longestGapMs = 0;
@@ -39,6 +41,10 @@ export class WriteLedger {
 
   lost(client: number, number: number): void {
     this.unknown.add(token(client, number).toString());
+  }
+
+  deleted(path: string, isAcknowledged: boolean): void {
+    this.#deleted.set(path, isAcknowledged);
   }
 
   surprise(text: string): void {
@@ -61,7 +67,12 @@ export class WriteLedger {
     for (const write of this.acknowledged) {
       const name = `${write.path} (client ${write.client}, write ${write.number})`;
       const znode = tree.get(write.path);
-      if (znode === undefined) {
+      const isDeleted = this.#deleted.get(write.path);
+      if (isDeleted === true && znode !== undefined) {
+        yield `${name} was deleted, that was acknowledged, and it is there`;
+      } else if (znode === undefined && isDeleted !== undefined) {
+        continue;
+      } else if (znode === undefined) {
         yield `${name} was acknowledged and is lost`;
       } else if (write.version === undefined) {
         const expected = token(write.client, write.number);
