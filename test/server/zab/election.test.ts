@@ -313,6 +313,17 @@ describe("an ensemble that runs", () => {
     expect(bench.hear(4, "FOLLOWING v5 z4 r1 pe0")).toEqual(["FOLLOWING 5"]);
   });
 
+  // quorum-protocol F-10, F-5
+  test("is not joined by what was heard in the round before", () => {
+    const bench = electing(1, {}, { voters: [1, 2, 3, 4, 5] });
+    bench.hear(2, "FOLLOWING v5 z5 r1 pe0");
+    bench.hear(4, "FOLLOWING v5 z5 r1 pe0");
+    bench.hear(3, "LOOKING v3 z0 r2 pe0");
+    expect(bench.hear(5, "LEADING v5 z5 r2 pe3")).toEqual([]);
+    bench.hear(2, "FOLLOWING v5 z5 r2 pe0");
+    expect(bench.hear(4, "FOLLOWING v5 z5 r2 pe0")).toEqual(["FOLLOWING 5"]);
+  });
+
   // quorum-protocol F-11
   test("is joined in any round when a quorum has the leader and its epoch", () => {
     const bench = electing(1);
