@@ -54,7 +54,7 @@ export interface ElectionOptions {
 }
 
 /** How long a quorum waits for somebody with a better vote (F-7). */
-export const FINALIZE_WAIT_MS = 200;
+const FINALIZE_WAIT_MS = 200;
 /** An election that takes longer than this is told to operators, and again after the next. */
 const COMPLAIN_AFTER_MS = 5000;
 const COMPLAIN_EVERY_MS = 60_000;

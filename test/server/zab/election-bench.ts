@@ -164,7 +164,7 @@ export function notificationText(notification: Notification): string {
 }
 
 /** A trailing "old" is the format without epoch and configuration. */
-export function notificationOf(line: string): Notification {
+function notificationOf(line: string): Notification {
   const [name = "", leader = "", zxid = "", round = "", epoch = "", old] = line.split(" ");
   const number = (text: string, letters: number, base: number): number =>
     text.slice(letters) === "-" ? NOBODY : Number.parseInt(text.slice(letters), base);
