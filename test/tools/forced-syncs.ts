@@ -1,6 +1,8 @@
 // What makes a leader send a learner a part of the history, a cut behind some txn, or a whole tree.
 // Each ends with everybody serving; what was sent is for `Ensemble.takeSyncs` to tell.
 
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import type { Ensemble, EnsembleMember } from "./ensemble.ts";
 import { RawClient } from "./raw-client.ts";
 import type { RecordedLoad } from "./recorded-load.ts";
@@ -40,8 +42,15 @@ export async function forceSnap(
  * TRUNC: the leader logs what nobody else hears of, and comes back when others have elected a leader
  * that has written nothing yet: behind writes of a new epoch Apache's leaders send a whole tree. The
  * ensemble must be routed: what waits in a socket would reach the others after all.
+ *
+ * @param heir Comes back with a copy of that leader's disk: the one way for an observer, who hears of
+ *             nothing that is not committed, to have something that must go.
  */
-export async function forceTrunc(ensemble: Ensemble, load: RecordedLoad): Promise<void> {
+export async function forceTrunc(
+  ensemble: Ensemble,
+  load: RecordedLoad,
+  heir?: EnsembleMember,
+): Promise<void> {
   await load.pause();
   const leader = await ensemble.awaitServing();
   const sids = ensemble.members.map((each) => each.sid).filter((sid) => sid !== leader.sid);
@@ -61,9 +70,21 @@ export async function forceTrunc(ensemble: Ensemble, load: RecordedLoad): Promis
   await leader.kill();
   client.drop();
   await opened;
+  if (heir !== undefined) {
+    await heir.kill();
+    heir.wipe();
+    copyHistory(leader, heir);
+  }
   ensemble.heal();
   await ensemble.awaitLeaderAmong(sids);
+  heir?.start();
   leader.start();
   await ensemble.awaitServing();
   load.resume();
+}
+
+function copyHistory(from: EnsembleMember, to: EnsembleMember): void {
+  const history = (member: EnsembleMember): string => join(member.dataDir, "version-2");
+  rmSync(history(to), { recursive: true, force: true });
+  cpSync(history(from), history(to), { recursive: true });
 }

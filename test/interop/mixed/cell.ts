@@ -1,0 +1,192 @@
+// One cell of the mixed ensembles' table: who its servers are, what is done to them while several
+// clients write, and what is found afterwards. Its tests and `npm run mixed` run the same.
+
+import { Ensemble, type EnsembleMember, type MemberKind } from "../../tools/ensemble.ts";
+import { forceDiff, forceSnap, forceTrunc } from "../../tools/forced-syncs.ts";
+import { RecordedLoad } from "../../tools/recorded-load.ts";
+import type { SyncKind } from "../../tools/sync-log.ts";
+import { readTree, treeDifferences } from "../../tools/tree-dump.ts";
+
+export interface Cell {
+  readonly name: string;
+  /** The first one is server 1. */
+  readonly kinds: readonly MemberKind[];
+  /** The number of the one that does not vote, if there is one. */
+  readonly observer?: number;
+  /**
+   * Who leads whom, at some time: in each of them every kind of sync must happen, and leader and
+   * learner must have been killed in their roles.
+   */
+  readonly directions: readonly Direction[];
+  readonly story: (run: CellRun) => Promise<void>;
+}
+
+/** From a leader to a learner. */
+export type Direction = readonly [leader: MemberKind, learner: MemberKind];
+
+export interface CellOutcome {
+  readonly acknowledged: number;
+  readonly acknowledgedPerSecond: number;
+  /** Writes whose reply was lost. */
+  readonly unknown: number;
+  /** How often what happened, in the words of `wanted`. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** What must not be: writes lost, trees that differ, syncs that never happened. */
+  readonly problems: readonly string[];
+}
+
+const SYNC_KINDS = ["DIFF", "TRUNC", "SNAP"] as const;
+const CLIENTS = 12;
+const WRITES_PER_SECOND = 500;
+/** Between two blows. */
+const CALM_WRITES = 200;
+
+/** What a story may do to its servers. Each step ends with all of them serving. */
+export class CellRun {
+  readonly ensemble: Ensemble;
+  readonly #load: RecordedLoad;
+  readonly #observer: number | undefined;
+  readonly #counts = new Map<string, number>();
+
+  constructor(ensemble: Ensemble, load: RecordedLoad, observer: number | undefined) {
+    this.ensemble = ensemble;
+    this.#load = load;
+    this.#observer = observer;
+  }
+
+  lead(sid: number): Promise<void> {
+    return this.ensemble.makeLeader(sid);
+  }
+
+  /** SIGKILL of the leader; the others go on, and it comes back. */
+  async killLeader(): Promise<void> {
+    await this.#kill("leader", await this.ensemble.awaitServing());
+  }
+
+  async killFollower(): Promise<void> {
+    await this.ensemble.awaitServing();
+    await this.#kill("learner", await this.ensemble.awaitFollower());
+  }
+
+  /** SIGKILL of a learner, who misses a little. */
+  async diff(sid: number): Promise<void> {
+    await this.#load.more(CALM_WRITES);
+    const learner = this.ensemble.member(sid);
+    this.#count(killed("learner", learner.kind));
+    await forceDiff(this.ensemble, this.#load, learner);
+  }
+
+  /** SIGKILL of a learner, who comes back with an empty disk. */
+  async snap(sid: number): Promise<void> {
+    await this.#load.more(CALM_WRITES);
+    await forceSnap(this.ensemble, this.#load, this.ensemble.member(sid));
+  }
+
+  /** The leader has logged what nobody else has, and is killed; an observer gets its disk as well. */
+  async trunc(): Promise<void> {
+    await this.#load.more(CALM_WRITES);
+    const heir = this.#observer === undefined ? undefined : this.ensemble.member(this.#observer);
+    await forceTrunc(this.ensemble, this.#load, heir);
+    await this.#load.allClients();
+  }
+
+  /** Ends the writing and looks at everything. */
+  async outcome(directions: readonly Direction[]): Promise<CellOutcome> {
+    const { ensemble } = this;
+    await ensemble.awaitServing();
+    await this.#load.allClients();
+    await this.#load.stop();
+    const problems = await this.#problems();
+    this.#countSyncs();
+    const never = directions.flatMap(wanted).filter((each) => !this.#counts.has(each));
+    problems.push(...never.map((each) => `this did not happen: ${each}`));
+    if (problems.length > 0) problems.push(ensemble.logTails());
+    return {
+      acknowledged: this.#load.acknowledged,
+      acknowledgedPerSecond: this.#load.acknowledgedPerSecond,
+      unknown: this.#load.unknown,
+      counts: this.#counts,
+      problems,
+    };
+  }
+
+  async #kill(role: Role, member: EnsembleMember): Promise<void> {
+    await this.#load.more(CALM_WRITES);
+    this.#count(killed(role, member.kind));
+    await member.kill();
+    await this.#load.more(CALM_WRITES);
+    member.start();
+    await this.ensemble.awaitServing();
+  }
+
+  async #problems(): Promise<string[]> {
+    const { members } = this.ensemble;
+    const addresses = members.map((each) => each.address);
+    const problems = this.#load.problems(await readTree(addresses[0] ?? ""));
+    const { expiredSessions } = this.#load;
+    if (expiredSessions > 0) problems.push(`${expiredSessions} sessions expired`);
+    // Their wires are routed, so each has its own addresses.
+    problems.push(...(await treeDifferences(addresses, "/zookeeper/config")));
+    for (const member of members) {
+      const mismatches = /^zk_digest_mismatches_count\s+(.*)$/m.exec(
+        await member.word("mntr"),
+      )?.[1];
+      if (Number(mismatches) !== 0) {
+        problems.push(`server ${member.sid} (${member.kind}) counts ${mismatches} wrong digests`);
+      }
+    }
+    return problems;
+  }
+
+  /** Where there is an observer, only its own count. */
+  #countSyncs(): void {
+    for (const { kind, leader, learner } of this.ensemble.takeSyncs()) {
+      if (this.#observer !== undefined && learner.sid !== this.#observer) continue;
+      this.#count(synced(kind, leader.kind, learner.kind));
+    }
+  }
+
+  #count(what: string): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+  }
+}
+
+type Role = "leader" | "learner";
+
+function killed(role: Role, kind: MemberKind): string {
+  return `${kind} killed as ${role}`;
+}
+
+function synced(kind: SyncKind, leader: MemberKind, learner: MemberKind): string {
+  return `${kind} from ${leader} to ${learner}`;
+}
+
+function wanted([leader, learner]: Direction): string[] {
+  return [
+    ...SYNC_KINDS.map((kind) => synced(kind, leader, learner)),
+    killed("leader", leader),
+    killed("learner", learner),
+  ];
+}
+
+export async function runCell(cell: Cell): Promise<CellOutcome> {
+  const { kinds, observer } = cell;
+  await using ensemble = await Ensemble.start({
+    kinds,
+    observers: observer === undefined ? [] : [observer],
+    routed: true,
+  });
+  const load = RecordedLoad.start(ensemble.clientPorts, {
+    clients: CLIENTS,
+    writesPerSecond: WRITES_PER_SECOND,
+  });
+  try {
+    const run = new CellRun(ensemble, load, observer);
+    await cell.story(run);
+    return await run.outcome(cell.directions);
+  } catch (error) {
+    throw new Error(`${cell.name}: ${String(error)}\n${ensemble.logTails()}`, { cause: error });
+  } finally {
+    await load.stop();
+  }
+}
