@@ -1,4 +1,4 @@
-// Lines as ZooKeeper 3.8.0's servers wrote them.
+// Lines as ZooKeeper 3.8.0's servers wrote them, and ours.
 
 import { expect, test } from "vitest";
 import { loggedSyncs } from "./tools/sync-log.ts";
@@ -18,10 +18,10 @@ test("what a leader sends is told with the learner that its thread serves", () =
     `2766 [LearnerHandler-/127.0.0.1:36090] INFO ${HANDLER} - Sending NEWLEADER message to 2`,
   ];
   expect(loggedSyncs(log.join("\n"))).toEqual([
-    { kind: "SNAP", side: "leader", other: 1 },
-    { kind: "DIFF", side: "leader", other: 2 },
-    { kind: "TRUNC", side: "leader", other: 2 },
-    { kind: "TRUNC", side: "leader", other: 2 },
+    { kind: "SNAP", learner: 1 },
+    { kind: "DIFF", learner: 2 },
+    { kind: "TRUNC", learner: 2 },
+    { kind: "TRUNC", learner: 2 },
   ]);
 });
 
@@ -35,8 +35,13 @@ test("what a learner gets is told with the port that it connected to", () => {
     `2900 ${PEER} WARN ${LEARNER} - Truncating log to get in sync with the leader 0x100000416`,
   ];
   expect(loggedSyncs(log.join("\n"))).toEqual([
-    { kind: "DIFF", side: "learner", other: 27_845 },
-    { kind: "SNAP", side: "learner", other: 2888 },
-    { kind: "TRUNC", side: "learner", other: 2888 },
+    { kind: "DIFF", leaderPort: 27_845 },
+    { kind: "SNAP", leaderPort: 2888 },
+    { kind: "TRUNC", leaderPort: 2888 },
   ]);
+});
+
+test("what a server of ours got is told with the leader's number", () => {
+  const line = `{"level":"info","time":"2026-11-23T01:17:44.983Z","pid":13075,"leader":2,"epoch":2,"role":"follower","sync":"TRUNC","msg":"in step with the leader"}`;
+  expect(loggedSyncs(line)).toEqual([{ kind: "TRUNC", leader: 2 }]);
 });

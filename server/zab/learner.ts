@@ -219,8 +219,12 @@ export class Learner {
   #becomeBroadcasting(term: LearnerTerm, sync: LearnerSync): void {
     const { link, epoch } = term;
     this.#needsTree = false;
-    if (this.#isObserver && this.#options.role === "follower") {
-      this.#close("redial", "it holds a history now, and comes back as a voter");
+    const { leaderSid, role } = this.#options;
+    const how = { leader: leaderSid, epoch, role, sync: sync.mode };
+    if (this.#isObserver && role === "follower") {
+      const why = "it holds a history now, and comes back as a voter";
+      this.#effects.log.info(how, why);
+      this.#close("redial", why);
       return;
     }
     if (this.#effects.replica.isDiverged) {
@@ -235,9 +239,7 @@ export class Learner {
     }
     const broadcast = new LearnerBroadcast(term, sync.keptZxid);
     this.#state = { name: "broadcast", link, broadcast };
-    const { leaderSid, role } = this.#options;
     broadcast.begin(sync.settledZxid, () => this.#effects.follow(broadcast, epoch));
-    const how = { leader: leaderSid, epoch, role, sync: sync.mode };
     this.#effects.log.info(how, "in step with the leader");
   }
 

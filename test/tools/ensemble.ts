@@ -37,7 +37,7 @@ export interface EnsembleOptions {
   readonly routed?: boolean;
 }
 
-/** A learner that was brought up to date, as Apache's servers tell. */
+/** A learner that was brought up to date. */
 export interface Sync {
   readonly kind: SyncKind;
   readonly leader: EnsembleMember;
@@ -242,18 +242,22 @@ export class Ensemble {
   }
 
   /**
-   * The syncs since the last call in which an Apache server took part, each told once: by the
-   * leader if that is Apache's, else by the learner. To be asked before a member changes its kind.
+   * The syncs since the last call, each told once: by the leader if that is Apache's, else by the
+   * learner. To be asked before a member changes its kind.
    */
   takeSyncs(): Sync[] {
     const syncs: Sync[] = [];
     for (const member of this.members) {
       const told = loggedSyncs(member.takeLog());
-      for (const { kind, side, other } of member.kind === "apache" ? told : []) {
-        if (side === "leader") {
-          syncs.push({ kind, leader: member, learner: this.member(other) });
+      for (const sync of told) {
+        const { kind } = sync;
+        if ("learner" in sync) {
+          syncs.push({ kind, leader: member, learner: this.member(sync.learner) });
         } else {
-          const leader = this.#byQuorumPort(member, other);
+          const leader =
+            "leader" in sync
+              ? this.member(sync.leader)
+              : this.#byQuorumPort(member, sync.leaderPort);
           if (leader.kind !== "apache") syncs.push({ kind, leader, learner: member });
         }
       }
