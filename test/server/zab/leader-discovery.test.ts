@@ -216,7 +216,7 @@ test("promises that do not come end the term too", () => {
   ]);
 });
 
-// quorum-protocol D-3, 2.6
+// quorum-protocol D-3
 test("a single voter leads without anybody", () => {
   const bench = new LeaderBench({ voters: [1], history: range(3, 1, 2) }).releaseAll();
   expect(bench.lines()).toEqual(["disk: acceptedEpoch 4", "disk: currentEpoch 4", "lead 4"]);

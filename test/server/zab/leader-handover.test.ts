@@ -1,4 +1,4 @@
-// A leader that goes in good order.
+// A leader that goes in good order (operations.md 9.4).
 
 import { expect, test } from "vitest";
 import { type FakeLearner, LeaderBench, z } from "./leader-bench.ts";
@@ -11,7 +11,6 @@ function established(voters = 3): [LeaderBench, ...FakeLearner[]] {
   return [bench, ...bench.establish(...sids.slice(1))];
 }
 
-// operations 9.4
 test("what is outstanding is settled first, then the most advanced follower is named to all", () => {
   const [bench, first, second] = established();
   bench.propose(2).logged(z(1, 2)).lines();
@@ -31,7 +30,7 @@ test("what is outstanding is settled first, then the most advanced follower is n
   expect(bench.lines()).toEqual([`2 closed: ${GONE}`, `3 closed: ${GONE}`, `step down: ${GONE}`]);
 });
 
-// operations 9.4, quorum-protocol 5
+// quorum-protocol 5
 test("servers of others are told nothing, and without a quorum of ours nobody is", () => {
   const mixed = new LeaderBench();
   mixed.establish(2);
@@ -49,7 +48,6 @@ test("servers of others are told nothing, and without a quorum of ours nobody is
   expect(five.lines()).toEqual(["2 ← HANDOVER 2", "3 ← HANDOVER 2", "4 ← HANDOVER 2"]);
 });
 
-// operations 9.4
 test("who has not got it all does not lead, and an observer never does", () => {
   const bench = new LeaderBench({ observers: [4] });
   const [, second] = bench.establish(2, 3);
@@ -62,7 +60,6 @@ test("who has not got it all does not lead, and an observer never does", () => {
   expect(told).toEqual(["2 ← HANDOVER 3", "3 ← HANDOVER 3", "4 ← HANDOVER 3"]);
 });
 
-// operations 9.4
 test("a link that takes nothing, and a quorum that does not answer, are waited for a tick", () => {
   const [bench, first] = established();
   if (first === undefined) throw new Error("three servers");
@@ -81,7 +78,6 @@ test("a link that takes nothing, and a quorum that does not answer, are waited f
   );
 });
 
-// operations 9.4
 test("a leader that is not in office yet just goes", () => {
   const bench = new LeaderBench();
   bench.join(2);

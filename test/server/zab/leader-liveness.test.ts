@@ -190,6 +190,7 @@ test("a server that comes again takes the place of its old link once that has cl
 test("a server that comes again takes the place of its old link once that was silent for a tick", () => {
   const [bench, first, second] = established();
   if (first === undefined || second === undefined) throw new Error("three servers");
+  alive(bench, 1, first, second);
   bench.join(2, 1);
   alive(bench, 2, second);
   expect(closed(bench)).toEqual([]);
