@@ -5,9 +5,12 @@
 import { assert } from "../../protocol/assert.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import type { Session } from "../session/sessions.ts";
+import { ZXID_UNKNOWN } from "./proposer.ts";
 import type { Requester } from "./requester.ts";
 
 const INITIAL_ENTRIES = 256;
+// TxnHeader: long clientId, int cxid, long zxid, long time, int type
+const TXN_CXID_AT = 8;
 
 /** One request on its way. */
 export class InFlight {
@@ -58,6 +61,34 @@ export class InFlightRing {
     return this.#length === 0 ? undefined : this.#at(this.#head);
   }
 
+  /**
+   * Takes out the oldest if the txn at `start` was made of it; undefined: somebody asked for it at
+   * another server, or nobody. It is known by its zxid where that was given out here, else by its
+   * session and cxid (quorum-protocol B-16).
+   *
+   * @param lastCxid That of the newest.
+   */
+  settledBy(bytes: Buffer, start: number, zxid: Zxid, lastCxid: number): InFlight | undefined {
+    const entry = this.first();
+    if (entry === undefined) return undefined;
+    if (entry.zxid !== ZXID_UNKNOWN) {
+      if (zxid < entry.zxid) return undefined;
+      assert(zxid === entry.zxid, "commits come in the order of proposals");
+      return this.shift();
+    }
+    const high = bytes.readInt32BE(start);
+    const low = bytes.readInt32BE(start + 4);
+    const cxid = bytes.readInt32BE(start + TXN_CXID_AT);
+    if (cxid === entry.cxid && high === entry.session?.high && low === entry.session.low) {
+      return this.shift();
+    }
+    // One of ours that is not the oldest: what is ahead of it was lost, and would never be answered.
+    const behind = (lastCxid - cxid) | 0;
+    const mayBeOurs = behind >= 0 && behind < this.#length;
+    assert(!mayBeOurs || !this.#has(high, low, cxid), "the leader left a request out");
+    return undefined;
+  }
+
   /** Takes out the oldest. It holds until as many more have been pushed as the ring has room for. */
   shift(): InFlight {
     assert(this.#length > 0, "a commit nobody waits for");
@@ -68,7 +99,7 @@ export class InFlightRing {
   }
 
   /** Whether a request with this txn's header is among them. */
-  has(sessionHigh: number, sessionLow: number, cxid: number): boolean {
+  #has(sessionHigh: number, sessionLow: number, cxid: number): boolean {
     for (let i = 0; i < this.#length; i++) {
       const entry = this.#at(this.#head + i);
       const { session } = entry;

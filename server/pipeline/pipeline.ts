@@ -26,7 +26,7 @@ import { makesEphemeral } from "./ephemeral-request.ts";
 import { Held } from "./held.ts";
 import { type InFlight, InFlightRing } from "./in-flight.ts";
 import { type LargeRequestOptions, LargeRequests } from "./large-requests.ts";
-import { type DurableBatch, type Proposer, ZXID_UNKNOWN } from "./proposer.ts";
+import type { DurableBatch, Proposer } from "./proposer.ts";
 import { Replies } from "./replies.ts";
 import { isAnswered, isChange } from "./request-kinds.ts";
 import type { AuthId, Requester } from "./requester.ts";
@@ -49,12 +49,14 @@ export interface PipelineOptions extends AnswersOptions, LargeRequestOptions {
   readonly onDigestMismatch?: (zxid: Zxid) => void;
 }
 
+/** Bytes on their way, above which no more is read from those who sent them: links may be slow. */
+const BYTES_IN_WORK_MAX: number = 16 * 1024 * 1024;
+
 /** Watches that are forgotten at once, and the pause until the next: a millisecond or two each. */
 const WATCHES_SLICE = 1000;
 const WATCHES_PAUSE_MS = 1;
 
 // TxnHeader: long clientId, int cxid, long zxid, long time, int type
-const TXN_CXID_AT = 8;
 const TXN_TYPE_AT = 28;
 
 export class Pipeline {
@@ -81,6 +83,8 @@ export class Pipeline {
   #nowMs = 0;
   /** Of the request at hand. */
   #frameBytes = 0;
+  /** Of the frames whose requests are on their way. */
+  #bytesInWork = 0;
   #stopped: (() => void) | undefined;
 
   constructor(
@@ -237,7 +241,7 @@ export class Pipeline {
     this.#nowMs = this.#clock.nowMs();
     while (batch.next()) {
       const { bytes, start, end, zxid } = batch;
-      const entry = this.#match(bytes, start, zxid);
+      const entry = this.#inFlight.settledBy(bytes, start, zxid, this.#proposer.cxid);
       const txnType = bytes.readInt32BE(start + TXN_TYPE_AT);
       if (entry === undefined) this.#replies.beginOthers();
       else this.#replies.begin(bytes, txnType, entry.askedTypes);
@@ -248,10 +252,7 @@ export class Pipeline {
       else if (txnType === OpCode.closeSession) this.#desk.endedElsewhere(bytes, start);
       if (this.#syncs.length > 0) this.#syncs.settle(zxid);
     }
-    const isStopping = this.#stopped !== undefined;
-    if (!isStopping && !this.#isBusy()) this.#held.release();
-    this.onSettled?.();
-    if (this.outstanding === 0) this.#stopped?.();
+    this.#goOn();
   }
 
   /** The leader has confirmed the oldest sync: it is due once `zxid` has been applied. */
@@ -259,8 +260,7 @@ export class Pipeline {
     this.#nowMs = this.#clock.nowMs();
     this.#syncs.confirm(zxid);
     this.#syncs.settle(this.#tree.lastZxid);
-    this.onSettled?.();
-    if (this.outstanding === 0) this.#stopped?.();
+    this.#goOn();
   }
 
   /** Calls back when nothing is on its way any more; the caller lets no more in, nor is it here. */
@@ -364,7 +364,7 @@ export class Pipeline {
       requester.endReply(this.#tree.shownZxid, code);
       this.#count(this.stats.readLatency, arrivedMs, requester, OpCode.sync, xid);
     }
-    this.large.remove(bytes);
+    this.#dropFrameBytes(bytes);
     this.#answered(session);
   }
 
@@ -394,33 +394,26 @@ export class Pipeline {
     const bytes = this.#frameBytes;
     this.#frameBytes = 0;
     this.large.add(bytes);
+    this.#bytesInWork += bytes;
     return bytes;
   }
 
-  #isBusy(): boolean {
-    return this.outstanding > this.#options.globalOutstandingLimit || this.#proposer.isFull;
+  #dropFrameBytes(bytes: number): void {
+    this.large.remove(bytes);
+    this.#bytesInWork -= bytes;
   }
 
-  /** The request that was asked for here and became this txn; undefined: somebody else's. */
-  #match(bytes: Buffer, start: number, zxid: Zxid): InFlight | undefined {
-    const entry = this.#inFlight.first();
-    if (entry === undefined) return undefined;
-    if (entry.zxid !== ZXID_UNKNOWN) {
-      if (zxid < entry.zxid) return undefined;
-      assert(zxid === entry.zxid, "commits come in the order of proposals");
-      return this.#inFlight.shift();
-    }
-    const cxid = bytes.readInt32BE(start + TXN_CXID_AT);
-    const high = bytes.readInt32BE(start);
-    const low = bytes.readInt32BE(start + 4);
-    if (cxid === entry.cxid && high === entry.session?.high && low === entry.session.low) {
-      return this.#inFlight.shift();
-    }
-    // One of ours that is not the oldest: a request ahead of it was lost, and would never be answered.
-    const behind = (this.#proposer.cxid - cxid) | 0;
-    const mayBeOurs = behind >= 0 && behind < this.#inFlight.length;
-    assert(!mayBeOurs || !this.#inFlight.has(high, low, cxid), "the leader left a request out");
-    return undefined;
+  /** Something was settled: there may be room for more. */
+  #goOn(): void {
+    if (this.#stopped === undefined && !this.#isBusy()) this.#held.release();
+    this.onSettled?.();
+    if (this.outstanding === 0) this.#stopped?.();
+  }
+
+  #isBusy(): boolean {
+    const isMuch = this.#bytesInWork > BYTES_IN_WORK_MAX;
+    const { globalOutstandingLimit } = this.#options;
+    return isMuch || this.outstanding > globalOutstandingLimit || this.#proposer.isFull;
   }
 
   /** Tells whoever asked for the txn that was just applied. */
@@ -455,7 +448,7 @@ export class Pipeline {
   }
 
   #forget(entry: InFlight): void {
-    this.large.remove(entry.bytes);
+    this.#dropFrameBytes(entry.bytes);
     entry.code = ErrorCode.Ok;
     entry.session = undefined;
     entry.requester = undefined;

@@ -365,3 +365,31 @@ test("when a term ends its connections are closed, and what was on its way is no
   expect(exists(back, "/n0").err).toBe(exists(back, "/n1").err);
   expect(back.reply(back.create("/again")).err).toBe(0);
 });
+
+// server-semantics 10/zookeeper.globalOutstandingLimit
+test("who has too many syncs on their way is read again once they are confirmed", () => {
+  const room = new TermRoom(1, { globalOutstandingLimit: 5 });
+  const peer = room.open(room.learner(0));
+  room.holdsSyncs = true;
+  for (let i = 0; i < 50; i++) {
+    sync(peer);
+    room.runMs(1);
+  }
+  expect(room.learner(0).serving?.pipeline.outstanding).toBe(6);
+  room.confirmSyncs();
+  room.until(() => peer.frames.length === 50);
+});
+
+// server-semantics 10/zookeeper.globalOutstandingLimit
+test("a learner holds back who sends more bytes than a slow leader takes", () => {
+  const room = new TermRoom(1);
+  const peer = room.open(room.learner(0));
+  room.holdsCommits = true;
+  const data = Buffer.alloc(900_000);
+  for (let i = 0; i < 40; i++) peer.create(`/n${i}`, 0, data);
+  room.runMs(2000);
+  expect(room.learner(0).serving?.pipeline.outstanding).toBeLessThan(25);
+  room.holdsCommits = false;
+  room.settle();
+  room.until(() => peer.frames.length === 40);
+});
