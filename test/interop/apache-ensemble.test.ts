@@ -1,5 +1,6 @@
 // The instruments of the mixed suites, tried on Apache's servers alone: whatever they find wrong
 // here is wrong with them.
+// needs: apache
 
 import { afterEach, expect, test } from "vitest";
 import { Ensemble } from "../tools/ensemble.ts";
