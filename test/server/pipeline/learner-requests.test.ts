@@ -23,7 +23,7 @@ function ids(peer: Peer): number[] {
   return peer.frames.map(({ xid }) => xid);
 }
 
-// quorum-protocol B-14, B-15, B-16, 8.5; server-semantics 3.1/create delete, 3.6/6
+// quorum-protocol B-14, B-15, B-16; server-semantics 3.1/create delete, 3.6/6
 test("a learner's client writes through the leader, and hears once it is applied where it asked", () => {
   const room = new TermRoom(2);
   const [peer, other] = [room.open(room.learner(0)), room.open(room.learner(1))];

@@ -131,7 +131,7 @@ test("coming back to another server is a sign of life, with the timeout that was
   expect((room.world.nowUs - startUs) / 1000).toBeGreaterThanOrEqual(4000);
 });
 
-// quorum-protocol 9; client-protocol 3.6
+// client-protocol 3.6
 test("each server gives out session ids with its own number, from term to term without a repeat", () => {
   const room = new TermRoom(2);
   const seen = new Set<string>();
