@@ -30,3 +30,18 @@ export function refusalOf(learner: LearnerHandler, options: AdmissionOptions): s
   if (acceptedEpoch >= EPOCH_MAX) return "no epoch is left behind its accepted epoch";
   return undefined;
 }
+
+/** Each takes a candidate that a quorum joined and that failed. Who is further comes from elsewhere. */
+const EPOCHS_AHEAD_MAX = 4;
+
+export const FAR_EPOCH =
+  "a learner has promised an epoch far beyond this one, and cannot join before that. If its data " +
+  "is another ensemble's, it must not join at all";
+
+/**
+ * Whether a voter that promised a later epoch than the present one is to be let in by another one.
+ * Differs from ZooKeeper, where it stays out until the leader changes for another reason.
+ */
+export function isNearEpoch(acceptedEpoch: number, epoch: number): boolean {
+  return acceptedEpoch <= epoch + EPOCHS_AHEAD_MAX;
+}

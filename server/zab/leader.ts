@@ -24,7 +24,7 @@ import {
   zxidCounter,
   zxidHex,
 } from "../../protocol/zxid.ts";
-import { type AdmissionOptions, refusalOf } from "./admission.ts";
+import { type AdmissionOptions, FAR_EPOCH, isNearEpoch, refusalOf } from "./admission.ts";
 import type {
   LeaderEffects,
   LeaderOffice,
@@ -224,14 +224,21 @@ export class Leader implements Term {
       this.#whenKnown();
       return;
     }
-    if (acceptedEpoch > this.epoch) {
-      this.log.warn(
-        { sid, acceptedEpoch, epoch: this.epoch },
-        "a learner has promised a later epoch than this one: it can join after the next " +
-          "election. If its data is another ensemble's, it must not join at all",
-      );
-    }
+    if (acceptedEpoch > this.epoch && this.#yieldsTo(learner)) return;
     if (this.phase !== "promising") learner.promise();
+  }
+
+  /** Who promised a later epoch cannot follow in this one. True: the term is over for its sake. */
+  #yieldsTo(learner: LearnerHandler): boolean {
+    const { sid, acceptedEpoch } = learner;
+    if (!this.#counts(learner) || !isNearEpoch(acceptedEpoch, this.epoch)) {
+      this.log.warn({ sid, acceptedEpoch, epoch: this.epoch }, FAR_EPOCH);
+      return false;
+    }
+    // Before office is taken nothing is disturbed by its coming again.
+    if (this.phase !== "broadcasting") return false;
+    this.resign(`server ${sid} has promised epoch ${acceptedEpoch}, which is later than this one`);
+    return true;
   }
 
   #whenKnown(): void {

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { EPOCH_MAX } from "../../../protocol/zxid.ts";
 import { LeaderBench, range, z } from "./leader-bench.ts";
 
-// quorum-protocol D-3, D-8, 1.1, 5/17 LEADERINFO, 16/335/1081/1082
+// quorum-protocol D-3, D-8, 5/17 LEADERINFO, 16/335/1081/1082
 test("a new epoch is beyond all that a quorum has accepted, and durable before anybody hears of it", () => {
   const bench = new LeaderBench({ acceptedEpoch: 4, currentEpoch: 4 });
   bench.join(2, 6);
@@ -22,11 +22,30 @@ test("who comes once the epoch is fixed is told the same one, even if it promise
   bench.join(3, 8);
   expect(bench.lines()).toEqual([
     "disk: acceptedEpoch 2",
-    "warning: a learner has promised a later epoch than this one: it can join after the next " +
-      "election. If its data is another ensemble's, it must not join at all",
+    "warning: a learner has promised an epoch far beyond this one, and cannot join before that. " +
+      "If its data is another ensemble's, it must not join at all",
   ]);
   bench.release("acceptedEpoch");
   expect(bench.lines()).toEqual(["2 ← LEADERINFO 200000000", "3 ← LEADERINFO 200000000"]);
+});
+
+// quorum-protocol V-2, D-3, D-6
+test("a term ends for a voter that has promised one of the next epochs, and could never join else", () => {
+  const bench = new LeaderBench({ observers: [4] });
+  bench.establish(2);
+  // Nobody is disturbed by an observer, or by who comes from far beyond.
+  bench.join(4, 2, { isObserver: true });
+  bench.join(3, 6).cut();
+  expect(bench.leader.phase).toBe("broadcasting");
+  bench.join(3, 5);
+  expect(bench.lines().at(-1)).toBe(
+    "step down: server 3 has promised epoch 5, which is later than this one",
+  );
+  const early = new LeaderBench();
+  early.join(2);
+  early.join(3, 3);
+  early.releaseAll();
+  expect(early.lines()).toContain("3 ← LEADERINFO 100000000");
 });
 
 // quorum-protocol D-3, D-7, 11.1, 16/2959
@@ -49,7 +68,7 @@ test("who comes as an observer raises the epoch, but is no part of any quorum, e
   expect(bench.lines()[0]).toBe("lead 6");
 });
 
-// quorum-protocol D-7, P-1, 1.1, S-23
+// quorum-protocol D-7, P-1, S-23
 test("the leader's history, then its epoch, are durable before anybody is sent NEWLEADER", () => {
   const bench = new LeaderBench({ history: range(1, 1, 3) });
   const follower = bench.join(2, 1);
