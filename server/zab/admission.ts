@@ -34,7 +34,7 @@ export function refusalOf(learner: LearnerHandler, options: AdmissionOptions): s
 /** Each takes a candidate that a quorum joined and that failed. Who is further comes from elsewhere. */
 const EPOCHS_AHEAD_MAX = 4;
 
-export const FAR_EPOCH =
+export const FAR_EPOCH: string =
   "a learner has promised an epoch far beyond this one, and cannot join before that. If its data " +
   "is another ensemble's, it must not join at all";
 
