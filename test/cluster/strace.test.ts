@@ -7,29 +7,27 @@ import { fileURLToPath } from "node:url";
 import { connect } from "quorate/client";
 import { expect, test } from "vitest";
 import { freePort, ServerProcess, type ServerProcessOptions } from "../tools/server-process.ts";
-import { readTrace, TRACED, type Trace } from "./strace.ts";
+import { readTrace, type Trace } from "./strace.ts";
+import { STRACE } from "./strace-calls.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const WRITES = 399;
-const LONGEST_STRING = 4_000_000;
 
 /** Our server with everything that it writes and syncs on record. */
 class TracedServer extends ServerProcess {
   static async start(traceFile: string, options: ServerProcessOptions): Promise<TracedServer> {
-    const strace = [
-      "-f",
-      "-ttt",
-      "-xx",
-      "-s",
-      String(LONGEST_STRING),
-      "-e",
-      TRACED,
-      "-o",
-      traceFile,
-    ];
     const server = new TracedServer(
       await freePort(),
-      (configFile) => ["strace", ...strace, process.execPath, CLI, "server", configFile],
+      (configFile) => [
+        "strace",
+        ...STRACE,
+        "-o",
+        traceFile,
+        process.execPath,
+        CLI,
+        "server",
+        configFile,
+      ],
       options,
     );
     await server.restart();

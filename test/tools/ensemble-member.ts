@@ -25,6 +25,8 @@ export interface MemberOptions {
   readonly configLines: readonly string[];
   /** Java system properties of Apache's. */
   readonly properties: Readonly<Record<string, string>>;
+  /** What runs our server's command, asked at each start: a tracer with its arguments. */
+  readonly runBy?: ((sid: number) => readonly string[]) | undefined;
 }
 
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
@@ -46,6 +48,7 @@ export class EnsembleMember {
   #kind: MemberKind;
   readonly #configFile: string;
   readonly #properties: Readonly<Record<string, string>>;
+  readonly #runBy: ((sid: number) => readonly string[]) | undefined;
   /** Undefined while it does not run. */
   #process: ChildProcess | undefined;
   #isPaused = false;
@@ -56,6 +59,7 @@ export class EnsembleMember {
     this.clientPort = options.clientPort;
     this.#kind = options.kind;
     this.#properties = options.properties;
+    this.#runBy = options.runBy;
     this.dataDir = join(options.home, "data");
     this.logFile = join(options.home, "log");
     this.#configFile = join(options.home, "zoo.cfg");
@@ -109,7 +113,7 @@ export class EnsembleMember {
   /** Starts the process; whether it serves is another question. */
   start(): void {
     if (this.isRunning) throw new Error(`server ${this.sid} runs already`);
-    const [program, ...args] = this.#kind === "apache" ? this.#java() : this.#node();
+    const [program = "", ...args] = this.#kind === "apache" ? this.#java() : this.#node();
     const log = openSync(this.logFile, "a");
     const child = spawn(program, args, { stdio: ["ignore", log, log] });
     closeSync(log);
@@ -200,11 +204,12 @@ export class EnsembleMember {
     this.#isPaused = false;
   }
 
-  #node(): [string, ...string[]] {
-    return [process.execPath, CLI, "server", this.#configFile];
+  #node(): readonly string[] {
+    const runner = this.#runBy?.(this.sid) ?? [];
+    return [...runner, process.execPath, CLI, "server", this.#configFile];
   }
 
-  #java(): [string, ...string[]] {
+  #java(): readonly string[] {
     const properties = Object.entries(this.#properties);
     return [
       "/usr/bin/java",

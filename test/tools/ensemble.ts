@@ -35,6 +35,8 @@ export interface EnsembleOptions {
    * then has its own addresses in its configuration: the texts of /zookeeper/config differ.
    */
   readonly routed?: boolean;
+  /** What runs our servers' command, asked at each start: a tracer with its arguments. */
+  readonly runBy?: (sid: number) => readonly string[];
 }
 
 /** A learner that was brought up to date. */
@@ -109,6 +111,7 @@ export class Ensemble {
             "zookeeper.DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
             ...options.properties,
           },
+          runBy: options.runBy,
         }),
       );
     }
@@ -126,6 +129,10 @@ export class Ensemble {
       throw error;
     }
     return ensemble;
+  }
+
+  quorumPort(sid: number): number {
+    return this.#ports.get(sid)?.quorumPort ?? 0;
   }
 
   get clientPorts(): readonly number[] {
