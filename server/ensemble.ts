@@ -114,6 +114,10 @@ export class EnsembleServer implements AnyServer {
     return this.#state === "running" && this.#parts?.replica.takeSnapshot() === true;
   }
 
+  expireSession(sessionId: bigint): boolean {
+    return this.isServing && this.#serving?.expireSession(sessionId) === true;
+  }
+
   stop(): void {
     const parts = this.#parts;
     if (parts === undefined || (this.#state !== "starting" && this.#state !== "running")) return;

@@ -19,6 +19,11 @@ export interface AnyServer {
   /** Takes a snapshot now, unless one is under way: false. */
   takeSnapshot(): boolean;
   /**
+   * Ends a session as if its deadline had passed. False: it is unknown or ending already, or this
+   * server, a learner perhaps, is not the one that expires sessions.
+   */
+  expireSession(sessionId: bigint): boolean;
+  /**
    * Ends gracefully: lets no more in, answers what is on its way, hands over if it leads, closes the
    * connections and the log. Sessions live on until they expire. `stopped` follows.
    */

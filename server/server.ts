@@ -48,6 +48,10 @@ export class Server implements AnyServer {
     return this.#server.takeSnapshot();
   }
 
+  expireSession(sessionId: bigint): boolean {
+    return this.#server.expireSession(sessionId);
+  }
+
   stop(): void {
     this.#server.stop();
   }

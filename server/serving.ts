@@ -8,7 +8,14 @@
  * The port, the tree, the log and the links live longer and are brought in from around it.
  */
 import type { Clock, Random } from "../protocol/host.ts";
-import { makeZxid, type Zxid, zxidCounter, zxidEpoch } from "../protocol/zxid.ts";
+import {
+  bigIntHighWord,
+  bigIntLowWord,
+  makeZxid,
+  type Zxid,
+  zxidCounter,
+  zxidEpoch,
+} from "../protocol/zxid.ts";
 import type { ServerMode } from "./admin/source.ts";
 import type { ServerConfig } from "./config.ts";
 import type { Logger } from "./log.ts";
@@ -190,6 +197,11 @@ export class Serving {
     const settled = isSameEpoch ? after - before : zxidCounter(after);
     if (this.mode === "leader") this.#parts.stats.commits += settled;
     else this.#parts.stats.learnerCommits += settled;
+  }
+
+  /** Ends a session as if its deadline had passed. False: it is unknown here, or ending already. */
+  expireSession(id: bigint): boolean {
+    return this.tracker?.expireNow(bigIntHighWord(id), bigIntLowWord(id)) === true;
   }
 
   /** Makes no txns unasked any more, and serves on. */

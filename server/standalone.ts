@@ -94,6 +94,10 @@ export class StandaloneServer implements AnyServer {
     return snapshots.take((error, report) => this.#snapshotDone(error, report));
   }
 
+  expireSession(sessionId: bigint): boolean {
+    return this.isServing && this.#parts?.serving.expireSession(sessionId) === true;
+  }
+
   stop(): void {
     const parts = this.#parts;
     if (parts === undefined || this.#state === "stopping" || this.#state === "stopped") return;

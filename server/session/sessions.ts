@@ -98,6 +98,7 @@ export class Sessions<H extends SessionHolder> implements SessionRoom<H> {
   readonly #tick: () => void;
   readonly #mayExpire: () => boolean;
   readonly #expire: (session: Session<H>) => void;
+  readonly #expired: (session: Session<H>) => void;
   /** Undefined: nothing expires, not even what already waits for the turn's end. */
   #timer: Timer | undefined;
   readonly #ids: SessionIds;
@@ -114,6 +115,10 @@ export class Sessions<H extends SessionHolder> implements SessionRoom<H> {
     // A server that was stopped for long finds a deadline passed and requests waiting in its
     // sockets. What waits there is read first: the timer only asks for the end of the turn.
     this.#mayExpire = () => ending.mayExpire();
+    this.#expired = (session) => {
+      session.closing = true;
+      ending.expired(session);
+    };
     this.#expire = (session) => {
       if (session.holder?.hasLongRead === true) {
         // It may have spoken: we do not listen while we owe it that answer.
@@ -126,8 +131,7 @@ export class Sessions<H extends SessionHolder> implements SessionRoom<H> {
         awaited.add(session);
         return;
       }
-      session.closing = true;
-      ending.expired(session);
+      this.#expired(session);
     };
     this.#expireDue = () => {
       if (this.#timer === undefined) return;
@@ -199,6 +203,15 @@ export class Sessions<H extends SessionHolder> implements SessionRoom<H> {
   markClosing(session: Session<H>): void {
     session.closing = true;
     this.#queue.remove(session);
+  }
+
+  /** Does now what its deadline would do. False: there is no such session, or it is ending. */
+  expireNow(high: number, low: number): boolean {
+    const session = this.#byKey.get(wordsHex(high, low));
+    if (session === undefined || session.closing) return false;
+    this.#queue.remove(session);
+    this.#expired(session);
+    return true;
   }
 
   /** Forgets a session whose closeSession was applied. */

@@ -12,12 +12,10 @@ import type {
   OpenMode,
   PathStat,
 } from "../../protocol/host.ts";
-import { EventKind } from "./event-queue.ts";
 import { Directory } from "./sim-directory.ts";
 import { SimError } from "./sim-error.ts";
 import { BLOCK_BYTES, Inode } from "./sim-file.ts";
-import type { SimHost } from "./sim-host.ts";
-import type { World } from "./world.ts";
+import type { SimRandom } from "./sim-random.ts";
 
 /** How long operations take: mostly the first, at times up to the second. */
 const USUAL_US = { write: 60, sync: 900, name: 120 };
@@ -37,10 +35,16 @@ export interface DiskLosses {
   lostNames: number;
 }
 
+/** What the disk's time passes by, and what is left to chance. */
+export interface DiskPace {
+  readonly draw: SimRandom;
+  /** Runs `run` in the process, after `delayUs` or what stands for it; never once that has ended. */
+  after(delayUs: number, run: () => void): void;
+}
+
 export class SimDisk implements Disk {
   readonly losses: DiskLosses = { lostBlocks: 0, tornBlocks: 0, lostNames: 0 };
-  readonly #world: World;
-  readonly #host: SimHost;
+  readonly #pace: DiskPace;
   #root = new Directory();
   readonly #underway = new Set<Underway>();
   #times = 1;
@@ -48,9 +52,8 @@ export class SimDisk implements Disk {
   /** Operations until one fails; undefined: none will. */
   #failAfter: { left: number; readonly code: string } | undefined;
 
-  constructor(world: World, host: SimHost) {
-    this.#world = world;
-    this.#host = host;
+  constructor(pace: DiskPace) {
+    this.#pace = pace;
   }
 
   /** Every operation takes `times` as long. */
@@ -98,11 +101,11 @@ export class SimDisk implements Disk {
   crash(how: "kill" | "power"): void {
     for (const { apply } of this.#underway) {
       // Whatever becomes of it, nobody is there to be told.
-      if (this.#host.draw.chance(0.5)) outcome(apply);
+      if (this.#pace.draw.chance(0.5)) outcome(apply);
     }
     this.#underway.clear();
     if (how === "kill") return;
-    const draw = this.#host.draw;
+    const draw = this.#pace.draw;
     this.#root.powerCut(draw, this.losses);
   }
 
@@ -196,12 +199,12 @@ export class SimDisk implements Disk {
    * happen, unless `outlives` is false.
    */
   operate(pace: keyof typeof USUAL_US, apply: () => void, done: DiskDone, outlives = true): void {
-    const draw = this.#host.draw;
+    const draw = this.#pace.draw;
     const usualUs = draw.chance(0.1) ? RARE_US[pace] : USUAL_US[pace];
     const underway = { apply };
     if (outlives) this.#underway.add(underway);
     const delayUs = (10 + draw.below(usualUs)) * this.#times;
-    this.#world.schedule(this.#host, delayUs, EventKind.disk, () => {
+    this.#pace.after(delayUs, () => {
       this.#underway.delete(underway);
       done(
         outcome(() => {

@@ -37,7 +37,12 @@ export class SimHost implements Host {
     this.random = draw.fork();
     this.clock = new SimClock(world, this);
     this.network = new SimNetwork(world, this);
-    this.disk = new SimDisk(world, this);
+    this.disk = new SimDisk({
+      draw,
+      after: (delayUs, run) => {
+        world.schedule(this, delayUs, EventKind.disk, run);
+      },
+    });
     this.machine = {
       describe: () => ({
         hostName: name,

@@ -1,4 +1,5 @@
-// The machines that the suites of this folder run on: the real one and a simulated one.
+// The machines that the suites of this folder run on: the real one, a simulated one, and what a
+// server of a test's ensemble has of both.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,6 +7,11 @@ import { join } from "node:path";
 import type { Host } from "../../protocol/host.ts";
 import { nodeHost } from "../../protocol/node-host.ts";
 import { World } from "../../server/testing/index.ts";
+import { LiveNetwork } from "../../server/testing/live-network.ts";
+import { LiveProcess } from "../../server/testing/live-process.ts";
+import { LiveWires } from "../../server/testing/live-wires.ts";
+import { SimDisk } from "../../server/testing/sim-disk.ts";
+import { SimRandom } from "../../server/testing/sim-random.ts";
 
 /** One machine for one test. */
 export interface Bench {
@@ -38,6 +44,31 @@ const real: BenchKind = {
   },
 };
 
+const inTests: BenchKind = {
+  name: "a server of a test's ensemble",
+  open() {
+    const machine = nodeHost();
+    const clock = new LiveProcess(machine.clock);
+    const network = new LiveNetwork(1, clock, new LiveWires(), machine.network);
+    const random = new SimRandom(1);
+    const disk = new SimDisk({ draw: random, after: (_delayUs, run) => clock.endOfTurn(run) });
+    disk.makeDirectory("/data");
+    const bench: Bench = {
+      host: { clock, network, random, disk, machine: machine.machine },
+      address: "127.0.0.1",
+      directory: "/data",
+      settle: (start) => new Promise(start),
+      end: () => {
+        clock.end();
+        return new Promise((resolve) => {
+          network.abandon(resolve);
+        });
+      },
+    };
+    return Promise.resolve(bench);
+  },
+};
+
 function simulated(seed: number): BenchKind {
   return {
     name: `a simulated machine, seed ${seed}`,
@@ -67,4 +98,10 @@ function simulated(seed: number): BenchKind {
   };
 }
 
-export const benches: readonly BenchKind[] = [real, simulated(1), simulated(2), simulated(3)];
+export const benches: readonly BenchKind[] = [
+  real,
+  inTests,
+  simulated(1),
+  simulated(2),
+  simulated(3),
+];
