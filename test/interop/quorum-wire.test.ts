@@ -8,31 +8,9 @@ import { HandshakeReader, PeerState } from "../../protocol/election.ts";
 import { PacketType } from "../../protocol/quorum.ts";
 import { SimRandom } from "../../server/testing/sim-random.ts";
 import { Ensemble } from "../tools/ensemble.ts";
-import type { WirePort } from "../tools/pair-route.ts";
 import { RawSession } from "../tools/raw-session.ts";
 import { readElectionStream, readQuorumStream } from "../tools/wire-recording.ts";
-
-/** One direction of one connection. */
-interface Stream {
-  readonly name: string;
-  readonly port: WirePort;
-  readonly isDialler: boolean;
-  readonly chunks: Buffer[];
-}
-
-function record(ensemble: Ensemble): Map<string, Stream> {
-  const streams = new Map<string, Stream>();
-  ensemble.record((dialler, target, { port, connection, direction, bytes }) => {
-    const name = `${port} ${dialler}-${target} #${connection} ${direction}`;
-    let stream = streams.get(name);
-    if (stream === undefined) {
-      stream = { name, port, isDialler: direction === "there", chunks: [] };
-      streams.set(name, stream);
-    }
-    stream.chunks.push(Buffer.from(bytes));
-  });
-  return streams;
-}
+import { recordWires, type WireStream } from "../tools/wire-streams.ts";
 
 /** The same bytes in pieces of other lengths, each in memory that is somebody else's afterwards. */
 function* recut(bytes: Buffer, random: SimRandom): Iterable<Buffer> {
@@ -84,11 +62,11 @@ async function live(ensemble: Ensemble): Promise<void> {
 
 // quorum-protocol 2, 5, 14, 14.1
 test("what Apache's servers say to each other is read and written again, byte for byte", async () => {
-  let streams: Map<string, Stream>;
+  let streams: Map<string, WireStream>;
   {
     const kinds = ["apache", "apache", "apache", "apache"] as const;
     await using ensemble = await Ensemble.create({ kinds, observers: [4], routed: true });
-    streams = record(ensemble);
+    streams = recordWires(ensemble);
     await live(ensemble);
   }
   const random = new SimRandom(1);
@@ -137,14 +115,14 @@ test("what Apache's servers say to each other is read and written again, byte fo
 
 // quorum-protocol 2
 test("the greeting of servers with multiAddress.enabled is understood", async () => {
-  let streams: Map<string, Stream>;
+  let streams: Map<string, WireStream>;
   {
     await using ensemble = await Ensemble.create({
       kinds: ["apache", "apache"],
       routed: true,
       properties: { "zookeeper.multiAddress.enabled": "true" },
     });
-    streams = record(ensemble);
+    streams = recordWires(ensemble);
     for (const member of ensemble.members) member.start();
     await ensemble.awaitServing();
   }

@@ -52,8 +52,9 @@ export class Holders {
   }
 
   async #next(): Promise<unknown> {
-    const { value, done } = await this.#lines.next();
-    if (done === true) throw new Error("the kazoo clients have ended");
-    return JSON.parse(value);
+    const line = await this.#lines.next();
+    if (line.done === true) throw new Error("the kazoo clients have ended");
+    const told: unknown = JSON.parse(line.value);
+    return told;
   }
 }
