@@ -273,8 +273,8 @@ function equalHistories({ ends }: ZabRun): string[] {
       const from = Math.max(
         one.snapshotZxid,
         other.snapshotZxid,
-        (one.txns[0]?.zxid ?? 0) - 1,
-        (other.txns[0]?.zxid ?? 0) - 1,
+        lowestOf(one) - 1,
+        lowestOf(other) - 1,
       );
       const mine = one.txns.filter(({ zxid }) => zxid > from);
       const theirs = other.txns.filter(({ zxid }) => zxid > from);
@@ -291,6 +291,11 @@ function equalHistories({ ends }: ZabRun): string[] {
     }
   }
   return wrong;
+}
+
+/** The lowest zxid of a log: its first, unless something is wrong. */
+function lowestOf({ txns }: ServerEnd): number {
+  return txns.reduce((lowest, { zxid }) => Math.min(lowest, zxid), txns[0]?.zxid ?? 0);
 }
 
 function sideOf(trace: ZabTrace, side: ZabLink["side"]): ZabLink[] {
