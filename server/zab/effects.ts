@@ -243,6 +243,8 @@ export interface ElectionEffects {
   readonly log: ZabLog;
   /** There is a leader: this server leads, follows or observes from now on. */
   decided(outcome: ElectionOutcome): void;
+  /** This server was elected, and those who did so have gone over to another before it took office. */
+  deserted(): void;
 }
 
 export interface ElectionOutcome {

@@ -40,6 +40,7 @@ import { Ballot } from "./ballot.ts";
 import type { ElectionEffects } from "./effects.ts";
 import { Founding, isEmptyVote } from "./founding.ts";
 import type { QuorumVerifier } from "./quorum-verifier.ts";
+import { Supporters } from "./supporters.ts";
 import { beats, describeVote, UNCOUNTED, type Vote } from "./vote.ts";
 
 export interface ElectionOptions {
@@ -79,6 +80,7 @@ export class Election {
   readonly #received: Ballot;
   readonly #outOfElection: Ballot;
   readonly #founding: Founding;
+  readonly #supporters: Supporters;
   /** What this server tells of itself. */
   #state: PeerState = PeerState.LOOKING;
   /** The logical clock. It lives in memory only: after a restart others say which round it is. */
@@ -88,6 +90,8 @@ export class Election {
   /** Undefined until the first start: nothing is known yet that could be told. */
   #candidate: Candidate | undefined;
   #standing: Standing = "voting";
+  /** The leader that was decided on has taken office; or nobody waits for that any more. */
+  #isEstablished = false;
   /** A quorum has given the proposal. */
   #isFinalizing = false;
   /** Silence that lets the vote be told again; grows. */
@@ -108,6 +112,7 @@ export class Election {
     this.#received = new Ballot(options.quorum);
     this.#outOfElection = new Ballot(options.quorum);
     this.#founding = new Founding(options.quorum, options.sid);
+    this.#supporters = new Supporters(options.quorum, options.sid);
   }
 
   get state(): PeerState {
@@ -135,6 +140,7 @@ export class Election {
     this.#received.clear();
     this.#outOfElection.clear();
     this.#founding.clear();
+    this.#supporters.clear();
     this.#standing = candidate.isEmpty && this.#quorum.isVoter(this.#me) ? "waiting" : "voting";
     this.#waitMs = this.#options.minIntervalMs;
     this.#silentAtMs = nowMs + this.#waitMs;
@@ -149,12 +155,14 @@ export class Election {
   /** The ensemble runs: late joiners have to hear its epoch from everybody (F-9, ZOOKEEPER-1732). */
   established(epoch: number): void {
     assert(this.#state !== PeerState.LOOKING, "an epoch is established by servers with a leader");
+    this.#isEstablished = true;
     this.#vote = { ...this.#vote, peerEpoch: epoch };
   }
 
   /** There is a leader without an election: the one before named it. Nothing is called back. */
   appoint(leader: number): void {
     this.#vote = { ...this.#vote, leader, electionEpoch: this.#round };
+    this.#supporters.clear();
     this.#become(this.#stateUnder(leader));
   }
 
@@ -172,11 +180,14 @@ export class Election {
       this.#answer(sid);
       return;
     }
+    const isLooking = news.state === PeerState.LOOKING;
+    // A round that is over says nothing of this one.
+    if (!isLooking || news.electionEpoch >= this.#round) this.#supporters.said(sid, news.leader);
     if (this.#state !== PeerState.LOOKING) {
-      if (news.state === PeerState.LOOKING) this.#answer(sid);
+      if (isLooking) this.#answer(sid);
+      this.#considerDesertion();
       return;
     }
-    const isLooking = news.state === PeerState.LOOKING;
     if (isLooking && news.electionEpoch < this.#round) this.#answer(sid);
     this.#silentAtMs = nowMs + (this.#isFinalizing ? FINALIZE_WAIT_MS : this.#waitMs);
     this.#hear(sid, news, nowMs);
@@ -339,6 +350,15 @@ export class Election {
 
   // The end, and silence.
 
+  /** Until office is taken: without a quorum that may still come it is in vain. */
+  #considerDesertion(): void {
+    if (this.#state !== PeerState.LEADING || this.#isEstablished) return;
+    if (this.#supporters.mayBeQuorum) return;
+    // Told once: what follows is another start.
+    this.#isEstablished = true;
+    this.#effects.deserted();
+  }
+
   #decide(vote: Vote): void {
     const { leader, zxid, electionEpoch, peerEpoch } = vote;
     this.#vote = { leader, zxid, electionEpoch, peerEpoch };
@@ -357,6 +377,7 @@ export class Election {
 
   #become(state: PeerState): void {
     this.#state = state;
+    this.#isEstablished = false;
     this.#isFinalizing = false;
     this.#silentAtMs = Number.POSITIVE_INFINITY;
     this.#foundsAtMs = Number.POSITIVE_INFINITY;

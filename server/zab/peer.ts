@@ -123,6 +123,7 @@ export class Peer {
         links: effects.links,
         log: effects.log,
         decided: (outcome) => this.#decided(outcome),
+        deserted: () => this.leader?.resign("a quorum wants another leader"),
       },
     );
   }

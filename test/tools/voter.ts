@@ -79,7 +79,12 @@ export class Voter {
         minIntervalMs: 200,
         maxIntervalMs: 60_000,
       },
-      { links: this.port, log, decided: (outcome) => void this.outcomes.push(outcome) },
+      {
+        links: this.port,
+        log,
+        decided: (outcome) => void this.outcomes.push(outcome),
+        deserted: () => undefined,
+      },
     );
   }
 

@@ -107,6 +107,7 @@ export class ElectionBench {
           this.outcomes.push(outcome);
           note(`${outcome.state} ${outcome.leader}`);
         },
+        deserted: () => note("deserted"),
       },
     );
   }
