@@ -241,9 +241,13 @@ export class RawClient {
     return this.reply(xid);
   }
 
+  sendPing(): void {
+    this.send(OpCode.ping, undefined, Xid.ping);
+  }
+
   ping(): Promise<Reply> {
     const before = this.frames.length;
-    this.send(OpCode.ping, undefined, Xid.ping);
+    this.sendPing();
     return this.#next(before, Xid.ping);
   }
 
