@@ -3,6 +3,7 @@
 
 import { Ensemble, type EnsembleMember, type MemberKind } from "../../tools/ensemble.ts";
 import { forceDiff, forceSnap, forceTrunc } from "../../tools/forced-syncs.ts";
+import { MotleyLoad } from "../../tools/motley-load.ts";
 import { RecordedLoad } from "../../tools/recorded-load.ts";
 import type { SyncKind } from "../../tools/sync-log.ts";
 import { readTree, treeDifferences } from "../../tools/tree-dump.ts";
@@ -27,6 +28,8 @@ export type Direction = readonly [leader: MemberKind, learner: MemberKind];
 export interface CellOutcome {
   readonly acknowledged: number;
   readonly acknowledgedPerSecond: number;
+  /** Of every kind, beside those that are recorded. */
+  readonly motley: number;
   /** Writes whose reply was lost. */
   readonly unknown: number;
   /** How often what happened, in the words of `wanted`. */
@@ -45,13 +48,20 @@ const CALM_WRITES = 200;
 export class CellRun {
   readonly ensemble: Ensemble;
   readonly #load: RecordedLoad;
+  readonly #motley: MotleyLoad;
   readonly #observer: number | undefined;
   readonly #counts = new Map<string, number>();
 
-  constructor(ensemble: Ensemble, load: RecordedLoad, observer: number | undefined) {
+  constructor(
+    ensemble: Ensemble,
+    load: RecordedLoad,
+    motley: MotleyLoad,
+    observer: number | undefined,
+  ) {
     this.ensemble = ensemble;
     this.#load = load;
     this.#observer = observer;
+    this.#motley = motley;
   }
 
   lead(sid: number): Promise<void> {
@@ -85,8 +95,11 @@ export class CellRun {
   /** The leader has logged what nobody else has, and is killed; an observer gets its disk as well. */
   async trunc(): Promise<void> {
     await this.#load.more(CALM_WRITES);
+    // A session that ends would be a write behind the leader's back.
+    await this.#motley.stop();
     const heir = this.#observer === undefined ? undefined : this.ensemble.member(this.#observer);
     await forceTrunc(this.ensemble, this.#load, heir);
+    this.#motley.start();
     await this.#load.allClients();
   }
 
@@ -95,7 +108,7 @@ export class CellRun {
     const { ensemble } = this;
     await ensemble.awaitServing();
     await this.#load.allClients();
-    await this.#load.stop();
+    await Promise.all([this.#load.stop(), this.#motley.stop()]);
     const problems = await this.#problems();
     this.#countSyncs();
     const never = directions.flatMap(wanted).filter((each) => !this.#counts.has(each));
@@ -104,6 +117,7 @@ export class CellRun {
     return {
       acknowledged: this.#load.acknowledged,
       acknowledgedPerSecond: this.#load.acknowledgedPerSecond,
+      motley: this.#motley.done,
       unknown: this.#load.unknown,
       counts: this.#counts,
       problems,
@@ -169,24 +183,29 @@ function wanted([leader, learner]: Direction): string[] {
   ];
 }
 
-export async function runCell(cell: Cell): Promise<CellOutcome> {
+/** @param seed Of the writes that are not recorded. */
+export async function runCell(cell: Cell, seed: number): Promise<CellOutcome> {
   const { kinds, observer } = cell;
   await using ensemble = await Ensemble.start({
     kinds,
     observers: observer === undefined ? [] : [observer],
+    settings: { extendedTypesEnabled: "true" },
+    properties: { "zookeeper.extendedTypesEnabled": "true" },
     routed: true,
   });
   const load = RecordedLoad.start(ensemble.clientPorts, {
     clients: CLIENTS,
     writesPerSecond: WRITES_PER_SECOND,
   });
+  const addresses = ensemble.members.map((each) => each.address);
+  const motley = MotleyLoad.start(addresses, { seed, withTtl: true, clients: 4, intervalMs: 10 });
   try {
-    const run = new CellRun(ensemble, load, observer);
+    const run = new CellRun(ensemble, load, motley, observer);
     await cell.story(run);
     return await run.outcome(cell.directions);
   } catch (error) {
     throw new Error(`${cell.name}: ${String(error)}\n${ensemble.logTails()}`, { cause: error });
   } finally {
-    await load.stop();
+    await Promise.all([load.stop(), motley.stop()]);
   }
 }

@@ -16,11 +16,11 @@ if (cells.length === 0) throw new Error(`no cell is named like ${values.cell}`);
 for (let round = 1; round <= Number(values.rounds); round++) {
   for (const cell of cells) {
     const begun = performance.now();
-    const outcome = await runCell(cell);
+    const outcome = await runCell(cell, round);
     const seconds = Math.round((performance.now() - begun) / 1000);
     console.log(
       `${round} ${cell.name}: ${seconds} s, ${outcome.acknowledged} acknowledged` +
-        ` (${outcome.acknowledgedPerSecond}/s), ${outcome.unknown} unknown`,
+        ` (${outcome.acknowledgedPerSecond}/s), ${outcome.unknown} unknown, ${outcome.motley} motley`,
       Object.fromEntries(outcome.counts),
     );
     if (outcome.problems.length > 0) {
