@@ -33,7 +33,7 @@ export const TEST_ADDRESS = "127.0.0.1";
 /** On a disk of its own, in memory. */
 const DATA_DIR = "/data";
 const TICK_TIME_MS = 100;
-const INIT_LIMIT_TICKS = 50;
+const INIT_LIMIT_TICKS = 20;
 const SYNC_LIMIT_TICKS = 10;
 /** A leader that was elected and cannot be reached is given up after this. */
 const CONNECT_LIMIT_TICKS = 10;
