@@ -266,7 +266,7 @@ export interface LogEntry {
   readonly fields: LogFields;
 }
 
-function recorder(lines: LogEntry[]): Logger {
+export function recorder(lines: LogEntry[]): Logger {
   const take = (fields: LogFields, message: string): void => {
     lines.push({ message, fields });
   };
