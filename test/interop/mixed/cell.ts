@@ -32,9 +32,9 @@ export interface CellOutcome {
   readonly motley: number;
   /** Writes whose reply was lost. */
   readonly unknown: number;
-  /** How often what happened, in the words of `wanted`. */
+  /** How often what happened, in the words of `missingFrom`. */
   readonly counts: ReadonlyMap<string, number>;
-  /** What must not be: writes lost, trees that differ, syncs that never happened. */
+  /** What must not be: writes lost, sessions expired, trees that differ. */
   readonly problems: readonly string[];
 }
 
@@ -92,6 +92,45 @@ export class CellRun {
     await forceSnap(this.ensemble, this.#load, this.ensemble.member(sid));
   }
 
+  /** SIGKILL of all at once. */
+  async killAll(): Promise<void> {
+    await this.#load.more(CALM_WRITES);
+    const { members } = this.ensemble;
+    await Promise.all(members.map((each) => each.kill()));
+    for (const each of members) each.start();
+    await this.ensemble.awaitServing();
+  }
+
+  /** SIGSTOP of a server: the others go on, and it wakes up in another world. */
+  async freeze(sid: number): Promise<void> {
+    await this.#load.more(CALM_WRITES);
+    const member = this.ensemble.member(sid);
+    member.pause();
+    await this.#load.more(CALM_WRITES);
+    member.resume();
+    await this.ensemble.awaitServing();
+  }
+
+  /** Nothing passes between a server and the others for a while. */
+  async isolate(sid: number): Promise<void> {
+    await this.#load.more(CALM_WRITES);
+    const sids = this.ensemble.members.map((each) => each.sid);
+    const others = sids.filter((each) => each !== sid);
+    this.ensemble.partition([sid], others);
+    await this.#load.more(CALM_WRITES);
+    this.ensemble.heal();
+    await this.ensemble.awaitServing();
+  }
+
+  /** What one server says is not heard by another for a while. */
+  async silence(from: number, to: number): Promise<void> {
+    await this.#load.more(CALM_WRITES);
+    this.ensemble.cut(from, to);
+    await this.#load.more(CALM_WRITES);
+    this.ensemble.heal();
+    await this.ensemble.awaitServing();
+  }
+
   /** The leader has logged what nobody else has, and is killed; an observer gets its disk as well. */
   async trunc(): Promise<void> {
     await this.#load.more(CALM_WRITES);
@@ -104,15 +143,13 @@ export class CellRun {
   }
 
   /** Ends the writing and looks at everything. */
-  async outcome(directions: readonly Direction[]): Promise<CellOutcome> {
+  async outcome(): Promise<CellOutcome> {
     const { ensemble } = this;
     await ensemble.awaitServing();
     await this.#load.allClients();
     await Promise.all([this.#load.stop(), this.#motley.stop()]);
     const problems = await this.#problems();
     this.#countSyncs();
-    const never = directions.flatMap(wanted).filter((each) => !this.#counts.has(each));
-    problems.push(...never.map((each) => `this did not happen: ${each}`));
     if (problems.length > 0) problems.push(ensemble.logTails());
     return {
       acknowledged: this.#load.acknowledged,
@@ -175,22 +212,35 @@ function synced(kind: SyncKind, leader: MemberKind, learner: MemberKind): string
   return `${kind} from ${leader} to ${learner}`;
 }
 
-function wanted([leader, learner]: Direction): string[] {
-  return [
+/** What has to happen in a cell, and did not. */
+export function missingFrom(cell: Cell, counts: ReadonlyMap<string, number>): string[] {
+  const wanted = cell.directions.flatMap(([leader, learner]) => [
     ...SYNC_KINDS.map((kind) => synced(kind, leader, learner)),
     killed("leader", leader),
     killed("learner", learner),
-  ];
+  ]);
+  return wanted.filter((each) => !counts.has(each));
 }
 
-/** @param seed Of the writes that are not recorded. */
-export async function runCell(cell: Cell, seed: number): Promise<CellOutcome> {
+export interface CellOptions {
+  /** Of all that is random. */
+  readonly seed: number;
+  /** More of everybody's zoo.cfg. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** More of everybody's Java properties. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** What happens behind the cell's story. */
+  readonly afterwards?: (run: CellRun) => Promise<void>;
+}
+
+export async function runCell(cell: Cell, options: CellOptions): Promise<CellOutcome> {
+  const { seed } = options;
   const { kinds, observer } = cell;
   await using ensemble = await Ensemble.start({
     kinds,
     observers: observer === undefined ? [] : [observer],
-    settings: { extendedTypesEnabled: "true" },
-    properties: { "zookeeper.extendedTypesEnabled": "true" },
+    settings: { extendedTypesEnabled: "true", ...options.settings },
+    properties: { "zookeeper.extendedTypesEnabled": "true", ...options.properties },
     routed: true,
   });
   const load = RecordedLoad.start(ensemble.clientPorts, {
@@ -202,7 +252,8 @@ export async function runCell(cell: Cell, seed: number): Promise<CellOutcome> {
   try {
     const run = new CellRun(ensemble, load, motley, observer);
     await cell.story(run);
-    return await run.outcome(cell.directions);
+    await options.afterwards?.(run);
+    return await run.outcome();
   } catch (error) {
     throw new Error(`${cell.name}: ${String(error)}\n${ensemble.logTails()}`, { cause: error });
   } finally {
