@@ -10,4 +10,11 @@ export interface Bug {
   readonly replacement: string;
   /** The checkers that may report it. */
   readonly foundBy: readonly string[];
+  /** It is sought in ensembles; else at one server. */
+  readonly inEnsembles?: true;
+}
+
+/** The seeds within which it must be found: clean without it. */
+export function seedsFor({ inEnsembles }: Bug): number {
+  return inEnsembles === true ? 500 : 200;
 }

@@ -9,6 +9,7 @@ import type { History, LoggedTxn } from "./history.ts";
 import { readLogs } from "./log-reader.ts";
 import { Nemesis } from "./nemesis.ts";
 import { replay } from "./replay.ts";
+import type { Kind, SeedResult, Violation } from "./seed.ts";
 import { CLIENT_PORT, LOG_DIR, ServerActor, smallConfig } from "./server-actor.ts";
 import { Recorder } from "./tap.ts";
 import { TIMED, Workload } from "./workload.ts";
@@ -30,15 +31,8 @@ const OPERATIONS_MIN = 300;
 const FAULTS_MIN = 8;
 const SIMULATED_MIN_US = 60 * SECOND_US;
 
-/** Something that must hold and did not. */
-export interface Violation {
-  /** The checker's name. */
-  readonly checker: string;
-  readonly message: string;
-}
-
 /** How often a run got to each of these. */
-export interface Reached {
+type Reached = {
   tornWrites: number;
   lostNames: number;
   powerCuts: number;
@@ -56,24 +50,30 @@ export interface Reached {
   quotaRefusals: number;
   diskStops: number;
   refusals: number;
-}
+};
 
-export interface RunResult {
-  readonly seed: number;
-  readonly traceHash: string;
-  readonly violations: readonly Violation[];
-  readonly operations: number;
-  readonly succeeded: number;
-  readonly faults: number;
-  readonly simulatedMs: number;
-  readonly events: number;
-  readonly txns: number;
-  readonly reached: Reached;
-  /** The last that the server said, for the report of a failure. */
-  readonly lines: readonly string[];
-}
+/** What a sweep must reach with at least one seed in twenty. */
+const MUST_REACH: readonly (keyof Reached)[] = [
+  "tornWrites",
+  "lostNames",
+  "powerCuts",
+  "snapshotsLoaded",
+  "fuzzySnapshots",
+  "expiries",
+  "reconnects",
+  "multis",
+  "failedMultis",
+  "watchEvents",
+  "restoredWatches",
+  "containersReaped",
+  "ttlsReaped",
+  "quotaRefusals",
+  "diskStops",
+];
 
-export function run(seed: number): RunResult {
+export const ONE_SERVER: Kind = { name: "one server", run, mustReach: MUST_REACH };
+
+export function run(seed: number): SeedResult {
   return new Run(seed).play();
 }
 
@@ -115,7 +115,7 @@ class Run {
     this.#nemesis = new Nemesis(world, this.#server, this.#clients, draw.fork());
   }
 
-  play(): RunResult {
+  play(): SeedResult {
     let history: History | undefined;
     try {
       this.#act();
@@ -233,10 +233,11 @@ class Run {
     this.#violations.push({ checker, message });
   }
 
-  #result(history: History | undefined): RunResult {
+  #result(history: History | undefined): SeedResult {
     return {
       seed: this.#seed,
       traceHash: this.#world.trace.digest(),
+      shape: "1 server",
       violations: this.#violations,
       operations: this.#tally.issued,
       succeeded: this.#tally.succeeded,

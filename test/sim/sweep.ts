@@ -3,27 +3,12 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { nodeHost } from "../../protocol/node-host.ts";
-import type { Bug } from "./bug.ts";
-import { type Reached, type RunResult, run } from "./run.ts";
+import { type Bug, seedsFor } from "./bug.ts";
+import { ENSEMBLES } from "./ensemble/run.ts";
+import { ONE_SERVER } from "./run.ts";
+import type { Kind, SeedResult } from "./seed.ts";
 
-/** What a sweep must reach with at least one seed in twenty. */
-const MUST_REACH: readonly (keyof Reached)[] = [
-  "tornWrites",
-  "lostNames",
-  "powerCuts",
-  "snapshotsLoaded",
-  "fuzzySnapshots",
-  "expiries",
-  "reconnects",
-  "multis",
-  "failedMultis",
-  "watchEvents",
-  "restoredWatches",
-  "containersReaped",
-  "ttlsReaped",
-  "quotaRefusals",
-  "diskStops",
-];
+/** What of the seeds must get to each thing. */
 const SHARE_MIN = 1 / 20;
 /** Below this many seeds the shares say nothing. */
 const SEEDS_FOR_SHARES = 100;
@@ -36,7 +21,7 @@ export interface Sum {
   faults: number;
   txns: number;
   /** Seeds that reached each thing. */
-  reached: Partial<Record<keyof Reached, number>>;
+  reached: Record<string, number>;
   failed: { seed: number; checker: string; message: string }[];
 }
 
@@ -48,31 +33,31 @@ export function emptySum(): Sum {
   return { seeds: 0, operations: 0, succeeded: 0, faults: 0, txns: 0, reached: {}, failed: [] };
 }
 
-export function addRun(sum: Sum, result: RunResult): void {
+export function addRun(sum: Sum, result: SeedResult): void {
   sum.seeds++;
   sum.operations += result.operations;
   sum.succeeded += result.succeeded;
   sum.faults += result.faults;
   sum.txns += result.txns;
-  for (const [name, count] of Object.entries(result.reached) as [keyof Reached, number][]) {
+  for (const [name, count] of Object.entries(result.reached)) {
     if (count > 0) sum.reached[name] = (sum.reached[name] ?? 0) + 1;
   }
   for (const violation of result.violations) sum.failed.push({ seed: result.seed, ...violation });
 }
 
 /** What a sweep should have reached and did not. */
-export function unreached(sum: Sum): string[] {
+export function unreached(kind: Kind, sum: Sum): string[] {
   if (sum.seeds < SEEDS_FOR_SHARES) return [];
-  return MUST_REACH.filter((name) => (sum.reached[name] ?? 0) < sum.seeds * SHARE_MIN);
+  return kind.mustReach.filter((name) => (sum.reached[name] ?? 0) < sum.seeds * SHARE_MIN);
 }
 
 /** Runs one seed and tells all about it. */
-export function replayOne(seed: number): number {
-  const result = run(seed);
+export function replayOne(kind: Kind, seed: number): number {
+  const result = kind.run(seed);
   for (const line of result.lines) print(line);
   for (const { checker, message } of result.violations) print(`VIOLATION ${checker}: ${message}`);
   print(
-    `seed ${seed}: ${result.succeeded} of ${result.operations} calls succeeded, ` +
+    `seed ${seed}, ${result.shape}: ${result.succeeded} of ${result.operations} calls succeeded, ` +
       `${result.txns} txns, ${result.faults} faults, ${result.events} events, ` +
       `${(result.simulatedMs / 1000).toFixed(1)} simulated seconds`,
   );
@@ -82,10 +67,13 @@ export function replayOne(seed: number): number {
 }
 
 /** Runs seeds from 1 on until one finds something, which must be what the bug is known for. */
-export async function seekBug(name: string, seeds: number): Promise<number> {
+export async function seekBug(name: string): Promise<number> {
   const { bug } = (await import(`./bugs/${name}.ts`)) as { readonly bug: Bug };
+  const kind = bug.inEnsembles === true ? ENSEMBLES : ONE_SERVER;
+  const seeds = seedsFor(bug);
+  Error.stackTraceLimit = 0;
   for (let seed = 1; seed <= seeds; seed++) {
-    const { violations } = run(seed);
+    const { violations } = kind.run(seed);
     const [first] = violations;
     if (first === undefined) continue;
     const finding = violations.find(({ checker }) => bug.foundBy.includes(checker));
@@ -99,17 +87,23 @@ export async function seekBug(name: string, seeds: number): Promise<number> {
 }
 
 /** Runs a range of seeds in this process or in several. */
-export async function sweep(first: number, last: number, jobs: number): Promise<number> {
+export async function sweep(
+  kind: Kind,
+  first: number,
+  last: number,
+  jobs: number,
+): Promise<number> {
   const { clock } = nodeHost();
   const begunMs = clock.nowMs();
-  const sum = jobs > 1 ? await inProcesses(first, last, jobs) : inThisProcess(first, last);
+  const sum =
+    jobs > 1 ? await inProcesses(kind, first, last, jobs) : inThisProcess(kind, first, last);
   const seconds = (clock.nowMs() - begunMs) / 1000;
   if (process.send !== undefined) {
     process.send(sum);
     return 0;
   }
   print(
-    `${sum.seeds} seeds in ${seconds.toFixed(1)} s, ${(sum.seeds / seconds).toFixed(1)} a second: ` +
+    `${kind.name}: ${sum.seeds} seeds in ${seconds.toFixed(1)} s, ${(sum.seeds / seconds).toFixed(1)} a second: ` +
       `${sum.operations} calls (${Math.round((100 * sum.succeeded) / sum.operations)} % succeeded), ` +
       `${sum.txns} txns, ${sum.faults} faults`,
   );
@@ -118,17 +112,17 @@ export async function sweep(first: number, last: number, jobs: number): Promise<
       `  ${name.padEnd(18)} ${((100 * seeds) / sum.seeds).toFixed(1).padStart(5)} % of the seeds`,
     );
   }
-  const missing = unreached(sum);
+  const missing = unreached(kind, sum);
   if (missing.length > 0) print(`NOT REACHED by one seed in twenty: ${missing.join(", ")}`);
   return sum.failed.length > 0 || missing.length > 0 ? 1 : 0;
 }
 
-function inThisProcess(first: number, last: number): Sum {
+function inThisProcess(kind: Kind, first: number, last: number): Sum {
   // Thousands of refusals are expected, and each would note where it was made: `--seed` does.
   Error.stackTraceLimit = 0;
   const sum = emptySum();
   for (let seed = first; seed <= last; seed++) {
-    const result = run(seed);
+    const result = kind.run(seed);
     addRun(sum, result);
     for (const { checker, message } of result.violations) {
       print(`VIOLATION seed ${seed} ${checker}: ${message}`);
@@ -138,23 +132,24 @@ function inThisProcess(first: number, last: number): Sum {
 }
 
 /** Each process takes every `jobs`-th seed of the range, as a range of its own. */
-async function inProcesses(first: number, last: number, jobs: number): Promise<Sum> {
+async function inProcesses(kind: Kind, first: number, last: number, jobs: number): Promise<Sum> {
   const share = Math.ceil((last - first + 1) / jobs);
   const parts = Array.from({ length: jobs }, (_, index) => {
     const from = first + index * share;
-    return child(from, Math.min(last, from + share - 1));
+    return child(kind, from, Math.min(last, from + share - 1));
   });
   const sum = emptySum();
   for (const part of await Promise.all(parts)) merge(sum, part);
   return sum;
 }
 
-function child(first: number, last: number): Promise<Sum> {
+function child(kind: Kind, first: number, last: number): Promise<Sum> {
   if (last < first) return Promise.resolve(emptySum());
   const register = new URL("./register.mjs", import.meta.url).href;
   const cli = fileURLToPath(new URL("./cli.ts", import.meta.url));
   const range = `${first}..${last}`;
-  const worker = fork(cli, ["--seeds", range], { execArgv: ["--import", register] });
+  const which = kind === ENSEMBLES ? ["--ensembles"] : [];
+  const worker = fork(cli, [...which, "--seeds", range], { execArgv: ["--import", register] });
   return new Promise((resolve, reject) => {
     let answer: Sum | undefined;
     worker.on("message", (message) => {
@@ -175,7 +170,7 @@ function merge(into: Sum, part: Sum): void {
   into.faults += part.faults;
   into.txns += part.txns;
   into.failed.push(...part.failed);
-  for (const [name, seeds] of Object.entries(part.reached) as [keyof Reached, number][]) {
+  for (const [name, seeds] of Object.entries(part.reached)) {
     into.reached[name] = (into.reached[name] ?? 0) + seeds;
   }
 }

@@ -13,7 +13,7 @@ import { ClientActor, ClientTally } from "../client-actor.ts";
 import type { History, Life, LoggedTxn } from "../history.ts";
 import { eachPayloadOfLogs } from "../log-reader.ts";
 import { replay } from "../replay.ts";
-import type { Violation } from "../run.ts";
+import type { Kind, SeedResult, Violation } from "../seed.ts";
 import { CLIENT_PORT, LOG_DIR } from "../server-actor.ts";
 import { Recorder } from "../tap.ts";
 import { Workload } from "../workload.ts";
@@ -46,7 +46,8 @@ const SHAPES: readonly (readonly [share: number, voters: number, observers: numb
 ];
 
 /** How often a run got to each of these. */
-export interface EnsembleReached {
+type Reached = {
+  /** Beyond the first. */
   elections: number;
   diffs: number;
   truncs: number;
@@ -65,25 +66,33 @@ export interface EnsembleReached {
   watchEvents: number;
   syncs: number;
   diskStops: number;
-}
+};
 
-export interface EnsembleResult {
-  readonly seed: number;
-  readonly traceHash: string;
-  readonly violations: readonly Violation[];
-  readonly shape: string;
-  readonly operations: number;
-  readonly succeeded: number;
-  readonly faults: number;
-  readonly simulatedMs: number;
-  readonly events: number;
-  readonly txns: number;
-  readonly reached: EnsembleReached;
-  /** The last that each server said, for the report of a failure. */
-  readonly lines: readonly string[];
-}
+/** What a sweep must reach with at least one seed in twenty. */
+const MUST_REACH: readonly (keyof Reached)[] = [
+  "elections",
+  "diffs",
+  "truncs",
+  "snaps",
+  "forwarded",
+  "informs",
+  "revalidations",
+  "handovers",
+  "tornWrites",
+  "powerCuts",
+  "kills",
+  "wipes",
+  "expiries",
+  "reconnects",
+  "multis",
+  "watchEvents",
+  "syncs",
+  "diskStops",
+];
 
-export function runEnsemble(seed: number): EnsembleResult {
+export const ENSEMBLES: Kind = { name: "ensembles", run: runEnsemble, mustReach: MUST_REACH };
+
+export function runEnsemble(seed: number): SeedResult {
   return new EnsembleRun(seed).play();
 }
 
@@ -146,7 +155,7 @@ class EnsembleRun {
     this.#nemesis = new EnsembleNemesis(world, this.#servers, this.#clients, draw.fork());
   }
 
-  play(): EnsembleResult {
+  play(): SeedResult {
     let history: History | undefined;
     try {
       this.#act();
@@ -295,7 +304,7 @@ class EnsembleRun {
     this.#violations.push({ checker, message });
   }
 
-  #result(history: History | undefined): EnsembleResult {
+  #result(history: History | undefined): SeedResult {
     return {
       seed: this.#seed,
       traceHash: this.#world.trace.digest(),
@@ -314,7 +323,7 @@ class EnsembleRun {
     };
   }
 
-  #reached(history: History | undefined): EnsembleReached {
+  #reached(history: History | undefined): Reached {
     const counts = new Map<number, number>();
     for (const link of this.#zab.links) {
       for (const { type, isSent } of link.packets) {
@@ -339,7 +348,7 @@ class EnsembleRun {
     const sum = (value: (server: EnsembleServer) => number): number =>
       this.#servers.reduce((total, server) => total + value(server), 0);
     return {
-      elections: this.#zab.epochs,
+      elections: Math.max(0, this.#zab.epochs - 1),
       diffs: sent(PacketType.DIFF),
       truncs: sent(PacketType.TRUNC),
       snaps: sent(PacketType.SNAP),
