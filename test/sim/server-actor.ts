@@ -76,6 +76,8 @@ export class ServerActor {
   };
   /** Called when it has refused to start, or stopped by itself. */
   onFailure: (message: string) => void = () => {};
+  /** Called when it logs an error. */
+  onAlarm: (message: string) => void = () => {};
   /** Called for each thing asked of the disk. */
   onDiskWork: () => void = () => {};
   /** Called when a snapshot's file is opened. */
@@ -231,6 +233,7 @@ export class ServerActor {
         const seconds = (this.#world.nowUs / 1e6).toFixed(6);
         this.lines.push(`${seconds} ${level} ${message} ${JSON.stringify(fields)}`);
         if (this.lines.length > LINES_MAX) this.lines.shift();
+        if (level === "error") this.onAlarm(message);
       };
     return { debug: () => {}, info: note("info"), warn: note("warn"), error: note("error") };
   }

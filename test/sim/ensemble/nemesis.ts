@@ -11,6 +11,7 @@ const LAST_US = 50 * SECOND_US;
 const FAULTS_MIN = 10;
 const FAULTS_MAX = 18;
 const DISK_WORK_MAX = 12;
+const STRANDED_MAX_US = 6 * SECOND_US;
 const DAY_MS = 86_400_000;
 
 type Fault = (nemesis: EnsembleNemesis) => void;
@@ -29,6 +30,7 @@ const FAULTS: readonly (readonly [share: number, fault: Fault])[] = [
   [2, (nemesis) => nemesis.breakDisk()],
   [3, (nemesis) => nemesis.wipe()],
   [8, (nemesis) => nemesis.isolate()],
+  [7, (nemesis) => nemesis.strand()],
   [5, (nemesis) => nemesis.isolateOneWay()],
   [6, (nemesis) => nemesis.partition()],
   [4, (nemesis) => nemesis.cutLink()],
@@ -48,6 +50,8 @@ export class EnsembleNemesis {
   wipes = 0;
   /** What a machine without faults of its medium must not do: refuse to start, or stop. */
   readonly problems: string[] = [];
+  /** What such a machine has to complain of: its tree diverged, its log has a gap. */
+  readonly alarms: string[] = [];
   readonly #world: World;
   readonly #servers: readonly EnsembleServer[];
   readonly #clients: readonly ClientActor[];
@@ -68,6 +72,9 @@ export class EnsembleNemesis {
     this.#draw = draw;
     for (const server of servers) {
       server.actor.onFailure = (message) => this.#serverFailed(server, message);
+      server.actor.onAlarm = (message) => {
+        if (!this.#badDisks.has(server)) this.alarms.push(`${server.name}: ${message}`);
+      };
     }
   }
 
@@ -222,6 +229,27 @@ export class EnsembleNemesis {
     this.#healNetworkLater();
   }
 
+  /**
+   * The leader logs what nobody else has, and dies of it; it is back as soon as there is another,
+   * who has nothing new yet: that is what TRUNC is for.
+   */
+  strand(): void {
+    const leader = this.#leader();
+    if (leader === undefined) return this.isolate();
+    this.count++;
+    for (const other of this.#servers) {
+      if (other !== leader) this.#world.fabric.partition(leader.name, other.name);
+    }
+    for (const client of this.#clients) client.burst();
+    this.#later(this.#draw.between(50_000, 400_000), () => {
+      this.#world.fabric.heal();
+      if (!leader.actor.host.running || this.#over) return;
+      this.count++;
+      leader.actor.kill(this.#draw.pick(["kill", "power"]));
+      this.#startOnceLed(leader, this.#world.nowUs + STRANDED_MAX_US);
+    });
+  }
+
   /** Nothing that one server says arrives, or nothing arrives there. */
   isolateOneWay(): void {
     const server = this.#draw.chance(0.6) ? (this.#leader() ?? this.#server()) : this.#server();
@@ -327,6 +355,17 @@ export class EnsembleNemesis {
   #restartLater(actor: EnsembleServer["actor"]): void {
     this.#later(this.#seconds(0.05, 3), () => {
       if (!actor.host.running) actor.start();
+    });
+  }
+
+  /** Starts a server when another leads, or nobody does for too long. */
+  #startOnceLed(server: EnsembleServer, untilUs: number): void {
+    this.#later(this.#draw.below(5000), () => {
+      const { actor } = server;
+      if (actor.host.running) return;
+      const isLed = this.#leader() !== undefined;
+      if (isLed || this.#world.nowUs > untilUs) actor.start();
+      else this.#startOnceLed(server, untilUs);
     });
   }
 

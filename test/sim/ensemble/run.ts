@@ -282,6 +282,8 @@ class EnsembleRun {
     if (problem !== undefined) this.#violate("ClientKeepsItsWord", problem);
     const [refusal] = this.#nemesis.problems;
     if (refusal !== undefined) this.#violate("RecoversFromEveryCrash", refusal);
+    const [alarm] = this.#nemesis.alarms;
+    if (alarm !== undefined) this.#violate("NoAlarm", alarm);
     const { issued, succeeded } = this.#tally;
     const isBigEnough =
       issued >= OPERATIONS_MIN &&

@@ -31,6 +31,7 @@ export interface ServerEnd {
 export const ZAB_CHECKERS: readonly ZabChecker[] = [
   { name: "AckAfterDurable", check: ackAfterDurable },
   { name: "PromiseAfterDurable", check: promiseAfterDurable },
+  { name: "NoOlderEpoch", check: noOlderEpoch },
   { name: "EpochAfterHistory", check: epochAfterHistory },
   { name: "CommitByQuorum", check: commitByQuorum },
   { name: "CommitInOrder", check: commitInOrder },
@@ -69,6 +70,22 @@ function promiseAfterDurable({ trace }: ZabRun): string[] {
       const accepted = epochAt(trace, link.server, "acceptedEpoch", packet.when.order);
       if (accepted < epoch) {
         wrong.push(`${link.server} promised epoch ${epoch} when ${accepted} was on its disk`);
+      }
+    }
+  }
+  return wrong;
+}
+
+/** D-6, I-9: who has promised an epoch joins no leader of an earlier one. */
+function noOlderEpoch({ trace }: ZabRun): string[] {
+  const wrong: string[] = [];
+  for (const link of sideOf(trace, "learner")) {
+    const epoch = epochOf(link);
+    if (epoch === undefined) continue;
+    for (const packet of sent(link, PacketType.ACKEPOCH)) {
+      const accepted = epochAt(trace, link.server, "acceptedEpoch", packet.when.order);
+      if (accepted > epoch) {
+        wrong.push(`${link.server} joined epoch ${epoch} when it had promised ${accepted}`);
       }
     }
   }
