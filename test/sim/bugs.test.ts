@@ -50,9 +50,12 @@ test("the bugs that the simulator must find are planted", () => {
 describe.each(NAMES)("the planted bug %s", (name) => {
   test("has its anchor in the source exactly once", async () => {
     const bug = await load(name);
-    const source = readFileSync(new URL(`../../${bug.file}`, import.meta.url), "utf8");
     expect(bug.name).toBe(name);
-    expect(plant(source, bug)).not.toBe(source);
+    for (const edit of [bug, bug.also]) {
+      if (edit === undefined) continue;
+      const source = readFileSync(new URL(`../../${edit.file}`, import.meta.url), "utf8");
+      expect(plant(source, { name, ...edit })).not.toBe(source);
+    }
   });
 
   test("is found within 200 seeds, by a checker that is named for it", async () => {

@@ -5,15 +5,16 @@ import { fileURLToPath } from "node:url";
 import { transform } from "oxc-transform";
 import { plant } from "./plant.mjs";
 
-/** The bug, with its file as a URL. */
-let bug;
+/** The bug's edits, each with its file as a URL. */
+let edits;
 
 export function initialize(planted) {
-  bug = planted;
+  edits = planted;
 }
 
 export async function load(url, context, nextLoad) {
-  if (url !== bug.url) return nextLoad(url, context);
+  const bug = edits.find((edit) => edit.url === url);
+  if (bug === undefined) return nextLoad(url, context);
   const path = fileURLToPath(url);
   const { code, errors } = await transform(path, plant(await readFile(path, "utf8"), bug), {
     target: "es2022",

@@ -11,6 +11,10 @@ if (at >= 0) {
   const place = new URL(`./bugs/${process.argv[at + 1]}.ts`, import.meta.url);
   if (!existsSync(place)) throw new Error(`no bug is called "${process.argv[at + 1]}"`);
   const { bug } = await import(place.href);
-  const url = new URL(`../../${bug.file}`, import.meta.url).href;
-  register("./planting-loader.mjs", import.meta.url, { data: { ...bug, url } });
+  const edits = bug.also === undefined ? [bug] : [bug, { name: bug.name, ...bug.also }];
+  const data = edits.map((edit) => ({
+    ...edit,
+    url: new URL(`../../${edit.file}`, import.meta.url).href,
+  }));
+  register("./planting-loader.mjs", import.meta.url, { data });
 }

@@ -9,6 +9,12 @@ export const bug: Bug = {
   replacement: `    if (cxid === 0) paths.pop();
     for (const path of paths) this.#removePath(path);
     if (this.#options`,
+  also: {
+    file: "server/tree/apply.ts",
+    anchor:
+      "    for (const slot of [...tree.ephemerals.of(wordsHex(this.#clientHigh, this.#clientLow))]) {",
+    replacement: "    for (const slot of [] as Slot[]) {",
+  },
   foundBy: ["EphemeralsFollowSessions"],
   inEnsembles: true,
 };

@@ -8,7 +8,7 @@ export const bug: Bug = {
     this.#held.forget(requester);`,
   replacement: `    const { session } = requester;
     const isLearner = !("expire" in this.#proposer);
-    if (isLearner && session?.holder === requester && !session.closing) {
+    if (isLearner && session?.holder === undefined && session?.closing === false) {
       this.#proposer.closeSession(session, 0);
     }
     this.#removeWatches(requester);

@@ -12,6 +12,8 @@ const FAULTS_MIN = 10;
 const FAULTS_MAX = 18;
 const DISK_WORK_MAX = 12;
 const STRANDED_MAX_US = 6 * SECOND_US;
+const CANDIDATES_MAX_US = 5 * SECOND_US;
+const POLL_US = 1000;
 const DAY_MS = 86_400_000;
 
 type Fault = (nemesis: EnsembleNemesis) => void;
@@ -19,6 +21,7 @@ type Fault = (nemesis: EnsembleNemesis) => void;
 const FAULTS: readonly (readonly [share: number, fault: Fault])[] = [
   [12, (nemesis) => nemesis.crashInDiskWork()],
   [8, (nemesis) => nemesis.crashLeader()],
+  [5, (nemesis) => nemesis.crashCandidates()],
   [6, (nemesis) => nemesis.crashSome()],
   [3, (nemesis) => nemesis.crashAll()],
   [3, (nemesis) => nemesis.stop()],
@@ -119,6 +122,33 @@ export class EnsembleNemesis {
     const leader = this.#leader();
     if (leader === undefined || !leader.actor.host.running) return this.crashSome();
     this.#crash(leader.actor);
+  }
+
+  /** The leader, and whoever is elected next before he is in office: epochs that few heard of. */
+  crashCandidates(): void {
+    this.crashLeader();
+    this.#crashCandidate(this.#draw.between(1, 3), this.#world.nowUs + CANDIDATES_MAX_US);
+  }
+
+  #crashCandidate(times: number, untilUs: number): void {
+    if (times === 0 || this.#world.nowUs > untilUs) return;
+    const candidate = this.#servers.find((server) => server.leads && !server.serves);
+    if (candidate === undefined) {
+      this.#later(POLL_US, () => this.#crashCandidate(times, untilUs));
+      return;
+    }
+    const { actor } = candidate;
+    this.#later(this.#draw.below(this.#draw.pick([4000, 20_000])), () => {
+      if (this.#over) return;
+      if (actor.host.running) {
+        this.count++;
+        actor.kill(this.#draw.pick(["kill", "power"]));
+        this.#later(this.#seconds(0.001, 0.2), () => {
+          if (!actor.host.running) actor.start();
+        });
+      }
+      this.#crashCandidate(times - 1, untilUs);
+    });
   }
 
   /** Any number of them, a majority too. */
@@ -247,6 +277,7 @@ export class EnsembleNemesis {
       this.count++;
       leader.actor.kill(this.#draw.pick(["kill", "power"]));
       this.#startOnceLed(leader, this.#world.nowUs + STRANDED_MAX_US);
+      if (this.#draw.chance(0.4)) this.#crashCandidate(1, this.#world.nowUs + CANDIDATES_MAX_US);
     });
   }
 

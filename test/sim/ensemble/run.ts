@@ -20,7 +20,7 @@ import { Workload } from "../workload.ts";
 import { EnsembleNemesis } from "./nemesis.ts";
 import { ELECTION_PORT, EnsembleServer, QUORUM_PORT, tickTime } from "./server.ts";
 import { differences } from "./trees.ts";
-import { establishments, type ServerEnd, ZAB_CHECKERS } from "./zab-checkers.ts";
+import { type ServerEnd, ZAB_CHECKERS, zabRun } from "./zab-checkers.ts";
 import { txnHash, ZabRecorder } from "./zab-tap.ts";
 import type { ZabTrace } from "./zab-trace.ts";
 
@@ -244,23 +244,15 @@ class EnsembleRun {
     });
   }
 
-  /** What was settled, as the first log that still has it tells. */
+  /** What was settled. */
   #history(): History {
     const begin = { order: 0, atUs: 0 };
-    const payloads = new Map(this.#zab.settled());
-    for (const { actor } of this.#servers) {
-      eachPayloadOfLogs(actor.host.disk, LOG_DIR, (payload, zxid) => {
-        if (!payloads.has(zxid)) payloads.set(zxid, Buffer.from(payload));
-      });
-    }
-    const txns = [...payloads]
-      .toSorted(([a], [b]) => a - b)
-      .map(
-        ([zxid, payload]): LoggedTxn => ({
-          txn: readTxn(new Reader(payload.length + 1).reset(payload)),
-          when: this.#recorder.proposedAt.get(zxid) ?? begin,
-        }),
-      );
+    const txns = [...this.#zab.settled()].map(
+      ([zxid, payload]): LoggedTxn => ({
+        txn: readTxn(new Reader(payload.length + 1).reset(payload)),
+        when: this.#recorder.proposedAt.get(zxid) ?? begin,
+      }),
+    );
     return {
       connections: this.#recorder.connections,
       txns,
@@ -272,7 +264,7 @@ class EnsembleRun {
 
   #judge(history: History): void {
     const voters = this.#servers.filter(({ votes }) => votes).map(({ name }) => name);
-    const run = { trace: this.#zab, voters, ends: this.#ends() };
+    const run = zabRun(this.#zab, voters, this.#ends());
     for (const checker of ZAB_CHECKERS) this.#violateBy(checker.name, checker.check(run));
     const replayed = replay(history);
     for (const checker of ENSEMBLE_CHECKERS) {
@@ -375,7 +367,7 @@ class EnsembleRun {
 
 /** When leaders took office: from then on sessions have their whole timeout again. */
 function termsOf(trace: ZabTrace): Life[] {
-  return establishments(trace).map(({ leader, when }) => ({
+  return trace.established.map(({ leader, when }) => ({
     server: leader,
     when,
     recoveredZxid: 0,

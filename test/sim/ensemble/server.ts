@@ -3,7 +3,8 @@
 import { PacketType } from "../../../protocol/quorum.ts";
 import type { EnsembleSettings } from "../../../server/config-ensemble.ts";
 import type { SimHost, SimRandom, World } from "../../../server/testing/index.ts";
-import { DATA_DIR, ServerActor, smallConfig } from "../server-actor.ts";
+import { eachPayloadOfLogs } from "../log-reader.ts";
+import { DATA_DIR, LOG_DIR, ServerActor, smallConfig } from "../server-actor.ts";
 import { type Recorder, ServerEnd } from "../tap.ts";
 import { DurabilityTap } from "./durability-tap.ts";
 import type { ZabRecorder } from "./zab-tap.ts";
@@ -34,6 +35,7 @@ export class EnsembleServer {
     this.sid = ensemble.sid;
     this.votes = ensemble.config.members.get(ensemble.sid)?.role === "participant";
     this.#zab = zab;
+    zab.register(this.name, (each) => eachPayloadOfLogs(host.disk, LOG_DIR, each));
     const config = { ...smallConfig(draw, [tickTimeMs]), ensemble };
     this.actor = new ServerActor(world, host, recorder, config, {
       endOf: (port, isDialled, peer) => {

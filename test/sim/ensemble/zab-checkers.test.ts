@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import { PacketType } from "../../../protocol/quorum.ts";
-import { makeZxid } from "../../../protocol/zxid.ts";
-import { ZAB_CHECKERS } from "./zab-checkers.ts";
-import type { Durable, ZabLink, ZabPacket } from "./zab-trace.ts";
+import { makeZxid, zxidEpoch } from "../../../protocol/zxid.ts";
+import { ZAB_CHECKERS, zabRun } from "./zab-checkers.ts";
+import type { Durable, Established, ZabLink, ZabPacket } from "./zab-trace.ts";
 
 const VOTERS = ["a", "b", "c"];
 const EPOCH = 1;
@@ -24,6 +24,7 @@ type Undated = Durable extends infer One
 class Tale {
   readonly links: (ZabLink & { readonly packets: Packets })[] = [];
   readonly durable = new Map<string, Durable[]>();
+  readonly established: Established[] = [];
   readonly ends: {
     server: string;
     snapshotZxid: number;
@@ -75,14 +76,20 @@ class Tale {
     for (const zxid of txns) this.log(learner, zxid);
     this.save(learner, { kind: "currentEpoch", epoch });
     this.send(down, up, PacketType.ACK, marker);
-    return { up, down };
+    return { up, down, leader, epoch };
   }
 
   log(server: string, zxid: number, hash: string = hashOf(zxid)): void {
     this.save(server, { kind: "txn", zxid, hash });
   }
 
-  upToDate({ up, down }: Joined): void {
+  upToDate({ up, down, leader, epoch }: Joined): void {
+    if (!this.established.some((one) => one.leader === leader && one.epoch === epoch)) {
+      const txns = (this.durable.get(leader) ?? []).flatMap((one) =>
+        one.kind === "txn" && zxidEpoch(one.zxid) < epoch ? [one] : [],
+      );
+      this.established.push({ leader, epoch, when: this.#now(), txns });
+    }
     this.send(up, down, PacketType.UPTODATE, -1);
   }
 
@@ -106,7 +113,7 @@ class Tale {
 
   /** The names of the checkers that it displeases. */
   complaints(): string[] {
-    const run = { trace: this, voters: VOTERS, ends: this.ends };
+    const run = zabRun(this, VOTERS, this.ends);
     return ZAB_CHECKERS.filter((checker) => checker.check(run).length > 0).map(({ name }) => name);
   }
 
@@ -117,6 +124,8 @@ class Tale {
 }
 
 interface Joined {
+  readonly leader: string;
+  readonly epoch: number;
   readonly up: Packets;
   readonly down: Packets;
 }
@@ -177,6 +186,14 @@ describe("PromiseAfterDurable", () => {
   });
 });
 
+// quorum-protocol I-9
+test("NoOlderEpoch notices who joins an epoch before the one that it has promised", () => {
+  const tale = new Tale();
+  tale.save("b", { kind: "acceptedEpoch", epoch: 3 });
+  tale.join("a", "b", 2);
+  expect(tale.complaints()).toContain("NoOlderEpoch");
+});
+
 // quorum-protocol I-10, I-16
 describe("EpochAfterHistory", () => {
   test("notices an epoch that is adopted before the history of its leader is on disk", () => {
@@ -214,6 +231,15 @@ test("CommitByQuorum notices a commit of what one of three has on disk", () => {
   tale.propose(b, FIRST);
   tale.log("a", FIRST);
   tale.commit(b, FIRST);
+  expect(tale.complaints()).toEqual(["CommitByQuorum"]);
+});
+
+// quorum-protocol I-7, I-11
+test("CommitByQuorum notices that what a leader began with was with nobody else", () => {
+  const { tale } = term([]);
+  tale.log("a", FIRST);
+  const b = tale.join("a", "b", 2);
+  tale.upToDate(b);
   expect(tale.complaints()).toEqual(["CommitByQuorum"]);
 });
 

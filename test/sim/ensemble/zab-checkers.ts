@@ -3,8 +3,8 @@
 
 import { PacketType } from "../../../protocol/quorum.ts";
 import { makeZxid, zxidCounter, zxidEpoch, zxidHex } from "../../../protocol/zxid.ts";
-import type { Moment } from "../history.ts";
-import type { Durable, ZabLink, ZabPacket, ZabTrace } from "./zab-trace.ts";
+import { Disks, epochOf, type Settled, sent, settledBy, sideOf } from "./zab-facts.ts";
+import type { ZabLink, ZabTrace } from "./zab-trace.ts";
 
 export interface ZabChecker {
   readonly name: string;
@@ -14,6 +14,8 @@ export interface ZabChecker {
 /** What the checkers know of a run. */
 export interface ZabRun {
   readonly trace: ZabTrace;
+  readonly disks: Disks;
+  readonly settled: readonly Settled[];
   /** The hosts that vote. */
   readonly voters: readonly string[];
   /** Of each server at the end: the txns of its log and the snapshot below them. */
@@ -26,6 +28,14 @@ export interface ServerEnd {
   readonly snapshotZxid: number;
   /** Of its log, in order. */
   readonly txns: readonly { readonly zxid: number; readonly hash: string }[];
+}
+
+export function zabRun(
+  trace: ZabTrace,
+  voters: readonly string[],
+  ends: readonly ServerEnd[],
+): ZabRun {
+  return { trace, disks: new Disks(trace.durable), settled: settledBy(trace), voters, ends };
 }
 
 export const ZAB_CHECKERS: readonly ZabChecker[] = [
@@ -45,12 +55,12 @@ export const ZAB_CHECKERS: readonly ZabChecker[] = [
 ];
 
 /** I-10: a txn is acknowledged by whom has it on disk. */
-function ackAfterDurable({ trace }: ZabRun): string[] {
+function ackAfterDurable({ trace, disks }: ZabRun): string[] {
   const wrong: string[] = [];
   for (const link of sideOf(trace, "learner")) {
     for (const packet of sent(link, PacketType.ACK)) {
       if (zxidCounter(packet.zxid) === 0) continue;
-      if (!hasDurable(trace, link.server, packet.zxid, packet.when.order)) {
+      if (!disks.has(link.server, packet.zxid, packet.when.order)) {
         wrong.push(`${link.server} acknowledged 0x${zxidHex(packet.zxid)} before it was on disk`);
       }
     }
@@ -59,7 +69,7 @@ function ackAfterDurable({ trace }: ZabRun): string[] {
 }
 
 /** D-3, D-6: nobody is told of an epoch's promise that a crash could take back. */
-function promiseAfterDurable({ trace }: ZabRun): string[] {
+function promiseAfterDurable({ trace, disks }: ZabRun): string[] {
   const wrong: string[] = [];
   for (const link of trace.links) {
     const isLeader = link.side === "leader";
@@ -67,7 +77,7 @@ function promiseAfterDurable({ trace }: ZabRun): string[] {
     if (epoch === undefined) continue;
     const type = isLeader ? PacketType.LEADERINFO : PacketType.ACKEPOCH;
     for (const packet of sent(link, type)) {
-      const accepted = epochAt(trace, link.server, "acceptedEpoch", packet.when.order);
+      const accepted = disks.epoch(link.server, "acceptedEpoch", packet.when.order);
       if (accepted < epoch) {
         wrong.push(`${link.server} promised epoch ${epoch} when ${accepted} was on its disk`);
       }
@@ -77,13 +87,13 @@ function promiseAfterDurable({ trace }: ZabRun): string[] {
 }
 
 /** D-6, I-9: who has promised an epoch joins no leader of an earlier one. */
-function noOlderEpoch({ trace }: ZabRun): string[] {
+function noOlderEpoch({ trace, disks }: ZabRun): string[] {
   const wrong: string[] = [];
   for (const link of sideOf(trace, "learner")) {
     const epoch = epochOf(link);
     if (epoch === undefined) continue;
     for (const packet of sent(link, PacketType.ACKEPOCH)) {
-      const accepted = epochAt(trace, link.server, "acceptedEpoch", packet.when.order);
+      const accepted = disks.epoch(link.server, "acceptedEpoch", packet.when.order);
       if (accepted > epoch) {
         wrong.push(`${link.server} joined epoch ${epoch} when it had promised ${accepted}`);
       }
@@ -97,7 +107,7 @@ function noOlderEpoch({ trace }: ZabRun): string[] {
  * acknowledged after that. What the epoch itself has brought by then may be behind the adoption: a
  * restart adopts the epoch of any txn that it finds (P-3).
  */
-function epochAfterHistory({ trace }: ZabRun): string[] {
+function epochAfterHistory({ trace, disks }: ZabRun): string[] {
   const wrong: string[] = [];
   for (const link of sideOf(trace, "learner")) {
     const epoch = epochOf(link);
@@ -107,7 +117,7 @@ function epochAfterHistory({ trace }: ZabRun): string[] {
     const ack = sent(link, PacketType.ACK)[0];
     const end = ack?.when.order ?? overAt(trace, link);
     // Who comes back within the same term has adopted it before: its acknowledgement has to wait.
-    const before = epochAt(trace, link.server, "currentEpoch", newLeader.when.order);
+    const before = disks.epoch(link.server, "currentEpoch", newLeader.when.order);
     const adopted = (trace.durable.get(link.server) ?? []).find(
       (one) =>
         before < epoch &&
@@ -119,14 +129,14 @@ function epochAfterHistory({ trace }: ZabRun): string[] {
     for (const zxid of settled) {
       const isOld = zxidEpoch(zxid) < epoch;
       const at = (isOld ? adopted?.when.order : undefined) ?? ack?.when.order;
-      if (at !== undefined && !hasDurable(trace, link.server, zxid, at)) {
+      if (at !== undefined && !disks.has(link.server, zxid, at)) {
         wrong.push(
           `${link.server} adopted epoch ${epoch} before 0x${zxidHex(zxid)} was on its disk`,
         );
       }
     }
     if (ack === undefined) continue;
-    const current = epochAt(trace, link.server, "currentEpoch", ack.when.order);
+    const current = disks.epoch(link.server, "currentEpoch", ack.when.order);
     if (ack.zxid !== makeZxid(epoch, 0) || current < epoch) {
       wrong.push(`${link.server} acknowledged epoch ${epoch} when ${current} was on its disk`);
     }
@@ -135,10 +145,10 @@ function epochAfterHistory({ trace }: ZabRun): string[] {
 }
 
 /** I-11: what is committed is on the disks of a quorum. */
-function commitByQuorum({ trace, voters }: ZabRun): string[] {
+function commitByQuorum({ disks, settled, voters }: ZabRun): string[] {
   const wrong: string[] = [];
-  for (const { leader, zxid, order } of settledBy(trace)) {
-    const have = voters.filter((server) => hasDurable(trace, server, zxid, order));
+  for (const { leader, zxid, order } of settled) {
+    const have = voters.filter((server) => disks.has(server, zxid, order));
     if (!isQuorum(have.length, voters)) {
       wrong.push(
         `${leader} committed 0x${zxidHex(zxid)} when it was on the disks of ` +
@@ -234,12 +244,12 @@ function epochMonotony({ trace }: ZabRun): string[] {
 }
 
 /** I-1, I-2: one zxid, one txn, wherever it is settled. */
-function agreementOnContent({ trace, ends }: ZabRun): string[] {
-  const settled = new Map(settledBy(trace).map((one) => [one.zxid, one]));
+function agreementOnContent({ settled, ends }: ZabRun): string[] {
+  const byZxid = new Map(settled.map((one) => [one.zxid, one]));
   const wrong: string[] = [];
   for (const { server, txns } of ends) {
     for (const { zxid, hash } of txns) {
-      const known = settled.get(zxid);
+      const known = byZxid.get(zxid);
       if (known?.hash === undefined || known.hash === hash) continue;
       wrong.push(`0x${zxidHex(zxid)} is one txn by ${known.leader} and another at ${server}`);
     }
@@ -248,8 +258,7 @@ function agreementOnContent({ trace, ends }: ZabRun): string[] {
 }
 
 /** I-7: who leads has everything that was settled before. */
-function primaryIntegrity({ trace }: ZabRun): string[] {
-  const settled = settledBy(trace);
+function primaryIntegrity({ trace, disks, settled }: ZabRun): string[] {
   const wrong: string[] = [];
   for (const link of sideOf(trace, "leader")) {
     const epoch = epochOf(link);
@@ -257,7 +266,7 @@ function primaryIntegrity({ trace }: ZabRun): string[] {
     if (epoch === undefined || upToDate === undefined) continue;
     for (const { zxid } of settled) {
       if (zxidEpoch(zxid) >= epoch) break;
-      if (!hasDurable(trace, link.server, zxid, upToDate.when.order)) {
+      if (!disks.has(link.server, zxid, upToDate.when.order)) {
         wrong.push(
           `${link.server} leads epoch ${epoch} without 0x${zxidHex(zxid)}, which was settled`,
         );
@@ -268,9 +277,8 @@ function primaryIntegrity({ trace }: ZabRun): string[] {
 }
 
 /** I-12: what was ever committed is in every history at the end. */
-function nothingLost({ trace, ends }: ZabRun): string[] {
+function nothingLost({ settled, ends }: ZabRun): string[] {
   const wrong: string[] = [];
-  const settled = settledBy(trace);
   for (const { server, snapshotZxid, txns } of ends) {
     const zxids = new Set(txns.map(({ zxid }) => zxid));
     for (const { zxid } of settled) {
@@ -315,14 +323,6 @@ function lowestOf({ txns }: ServerEnd): number {
   return txns.reduce((lowest, { zxid }) => Math.min(lowest, zxid), txns[0]?.zxid ?? 0);
 }
 
-function sideOf(trace: ZabTrace, side: ZabLink["side"]): ZabLink[] {
-  return trace.links.filter((link) => link.side === side);
-}
-
-function sent(link: ZabLink, type: number): ZabPacket[] {
-  return link.packets.filter((packet) => packet.isSent && packet.type === type);
-}
-
 /** Nothing that a learner's disk gets from then on is of that link. */
 function overAt(trace: ZabTrace, link: ZabLink): number {
   const next = trace.links.find(
@@ -332,12 +332,6 @@ function overAt(trace: ZabTrace, link: ZabLink): number {
   return next?.opened.order ?? Number.POSITIVE_INFINITY;
 }
 
-/** The epoch that a link's LEADERINFO names. */
-function epochOf(link: ZabLink): number | undefined {
-  const info = link.packets.find(({ type }) => type === PacketType.LEADERINFO);
-  return info === undefined ? undefined : zxidEpoch(info.zxid);
-}
-
 /** What a learner was sent as settled before that moment, and was not part of a tree. */
 function settledBefore(link: ZabLink, order: number): number[] {
   const isDirect = link.packets.some(({ type }) => type === PacketType.SNAP);
@@ -345,95 +339,6 @@ function settledBefore(link: ZabLink, order: number): number[] {
   return link.packets
     .filter(({ type, when }) => type === PacketType.COMMIT && when.order < order)
     .map(({ zxid }) => zxid);
-}
-
-/** Whether a server would find the txn after a power cut at that moment: in its log or a snapshot. */
-function hasDurable(trace: ZabTrace, server: string, zxid: number, order: number): boolean {
-  let isThere = false;
-  for (const one of trace.durable.get(server) ?? []) {
-    if (one.when.order > order) break;
-    if (one.kind === "wiped") isThere = false;
-    else if (covers(one, zxid)) isThere = true;
-  }
-  return isThere;
-}
-
-function covers(one: Durable, zxid: number): boolean {
-  if (one.kind === "txn") return one.zxid === zxid;
-  return one.kind === "snapshot" && one.zxid >= zxid;
-}
-
-function epochAt(
-  trace: ZabTrace,
-  server: string,
-  kind: "acceptedEpoch" | "currentEpoch",
-  order: number,
-): number {
-  let epoch = 0;
-  for (const one of trace.durable.get(server) ?? []) {
-    if (one.when.order > order) break;
-    if (one.kind === "wiped") epoch = 0;
-    else if (one.kind === kind) epoch = one.epoch;
-  }
-  return epoch;
-}
-
-/** Which leaders were established when, in order. */
-export function establishments(
-  trace: ZabTrace,
-): { readonly leader: string; readonly when: Moment }[] {
-  const first = new Map<string, { readonly leader: string; readonly when: Moment }>();
-  for (const link of sideOf(trace, "leader")) {
-    const upToDate = sent(link, PacketType.UPTODATE)[0];
-    if (upToDate === undefined) continue;
-    const term = `${link.server} ${epochOf(link)}`;
-    const known = first.get(term);
-    if (known !== undefined && known.when.order <= upToDate.when.order) continue;
-    first.set(term, { leader: link.server, when: upToDate.when });
-  }
-  return [...first.values()].toSorted((a, b) => a.when.order - b.when.order);
-}
-
-/** A txn that was settled for good. */
-export interface Settled {
-  readonly leader: string;
-  readonly zxid: number;
-  readonly hash: string | undefined;
-  /** From when on: `Moment.order`. */
-  readonly order: number;
-}
-
-/**
- * What was settled, in zxid order. What a leader passes on as settled while it synchronises is its
- * own history, which is settled when the leader is established, if it ever is (S-3).
- */
-export function settledBy(trace: ZabTrace): Settled[] {
-  const leaders = sideOf(trace, "leader");
-  const established = new Map<string, number>();
-  for (const link of leaders) {
-    const epoch = epochOf(link);
-    const upToDate = sent(link, PacketType.UPTODATE)[0];
-    if (epoch === undefined || upToDate === undefined) continue;
-    const key = `${link.server} ${epoch}`;
-    const known = established.get(key) ?? Number.POSITIVE_INFINITY;
-    established.set(key, Math.min(known, upToDate.when.order));
-  }
-  const first = new Map<number, Settled>();
-  for (const link of leaders) {
-    const since = established.get(`${link.server} ${epochOf(link)}`);
-    if (since === undefined) continue;
-    const hashes = new Map<number, string>();
-    for (const { type, zxid, hash, isSent, when } of link.packets) {
-      if (!isSent) continue;
-      if (hash !== undefined) hashes.set(zxid, hash);
-      if (type !== PacketType.COMMIT && type !== PacketType.INFORM) continue;
-      const order = Math.max(when.order, since);
-      const known = first.get(zxid);
-      if (known !== undefined && known.order <= order) continue;
-      first.set(zxid, { leader: link.server, zxid, hash: hashes.get(zxid), order });
-    }
-  }
-  return [...first.values()].toSorted((one, other) => one.zxid - other.zxid);
 }
 
 function isQuorum(count: number, voters: readonly string[]): boolean {

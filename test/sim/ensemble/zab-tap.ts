@@ -11,11 +11,11 @@ import {
   readLearnerInfo,
   TOUCH_BYTES,
 } from "../../../protocol/quorum.ts";
-import { wordsHex } from "../../../protocol/zxid.ts";
+import { wordsHex, zxidEpoch } from "../../../protocol/zxid.ts";
 import { type Connection, isWrite, type Moment, type Sent } from "../history.ts";
 import type { Recorder } from "../tap.ts";
-import { settledBy } from "./zab-checkers.ts";
-import type { Durable, ZabLink, ZabPacket, ZabTrace } from "./zab-trace.ts";
+import { settledBy } from "./zab-facts.ts";
+import type { Durable, Established, ZabLink, ZabPacket, ZabTrace } from "./zab-trace.ts";
 
 const DATA_MAX_BYTES = 0x1000_0000;
 /** What ends a tree on the stream: a string of ten bytes. */
@@ -25,6 +25,9 @@ interface MutableLink extends ZabLink {
   readonly packets: ZabPacket[];
 }
 
+/** Shows every txn of a server's log. */
+type LogReader = (each: (payload: Buffer, zxid: number) => void) => void;
+
 /** Writes down what a run's servers say to each other. */
 export class ZabRecorder implements ZabTrace {
   readonly links: MutableLink[] = [];
@@ -32,6 +35,9 @@ export class ZabRecorder implements ZabTrace {
   /** The leader heard of a session. */
   readonly hear: (session: string, server: string) => void;
   readonly #now: () => Moment;
+  readonly established: Established[] = [];
+  /** What each server has in its log. */
+  readonly #logs = new Map<string, LogReader>();
   /** In the order in which they left. */
   readonly #requests: {
     readonly server: string;
@@ -52,6 +58,21 @@ export class ZabRecorder implements ZabTrace {
 
   now(): Moment {
     return this.#now();
+  }
+
+  /** A server whose log can be read from outside. */
+  register(server: string, log: LogReader): void {
+    this.#logs.set(server, log);
+  }
+
+  /** A leader tells the first of its learners that it has taken office. */
+  establish(leader: string, epoch: number): void {
+    if (this.established.some((one) => one.leader === leader && one.epoch === epoch)) return;
+    const txns: { zxid: number; hash: string }[] = [];
+    this.#logs.get(leader)?.((payload, zxid) => {
+      if (zxidEpoch(zxid) < epoch) txns.push({ zxid, hash: this.keep(payload) });
+    });
+    this.established.push({ leader, epoch, when: this.#now(), txns });
   }
 
   /** One end of a new link. */
@@ -129,6 +150,7 @@ export class QuorumEnd {
   readonly #recorder: ZabRecorder;
   readonly #sent: PacketSplitter;
   readonly #got: PacketSplitter;
+  #epoch = 0;
 
   constructor(link: MutableLink, recorder: ZabRecorder) {
     this.#link = link;
@@ -171,6 +193,10 @@ export class QuorumEnd {
     const carriesTxn = type === PacketType.PROPOSAL || type === PacketType.INFORM;
     if (!isSent && this.#link.side === "leader") this.#hear(packet);
     if (isSent && type === PacketType.REQUEST) this.#recorder.request(this.#link.server, packet);
+    if (type === PacketType.LEADERINFO) this.#epoch = zxidEpoch(zxid);
+    if (isSent && type === PacketType.UPTODATE) {
+      this.#recorder.establish(this.#link.server, this.#epoch);
+    }
     this.#link.packets.push({
       when: this.#recorder.now(),
       isSent,

@@ -36,7 +36,18 @@ export type Durable =
   /** An empty disk was put in: nothing of the above holds any more. */
   | { readonly kind: "wiped"; readonly when: Moment };
 
+/** A leader has taken office: what it has logged until then is settled (S-3). */
+export interface Established {
+  readonly leader: string;
+  readonly epoch: number;
+  readonly when: Moment;
+  /** Its log, as far as there are files of it. */
+  readonly txns: readonly { readonly zxid: number; readonly hash: string }[];
+}
+
 export interface ZabTrace {
+  /** In order. */
+  readonly established: readonly Established[];
   /** In the order in which they were opened. */
   readonly links: readonly ZabLink[];
   /** By server, in order. */
