@@ -84,6 +84,13 @@ export class SimDisk implements Disk {
     return found instanceof Directory ? [...found.names.keys()] : [];
   }
 
+  /** A file's content, likewise. */
+  look(path: string): Pick<DiskFile, "readNow"> {
+    const inode = this.#lookup(path);
+    assert(inode instanceof Inode, "only a file has content");
+    return { readNow: (target, position) => inode.read(target, position) };
+  }
+
   /** Puts an empty disk in its place. The machine is off. */
   replace(): void {
     this.#root = new Directory();

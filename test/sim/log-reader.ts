@@ -1,8 +1,9 @@
 // The transaction log read as storage.md 2 tells it, without a line of the server's reader.
 
-import type { Disk, DiskFile } from "../../protocol/host.ts";
+import type { DiskFile } from "../../protocol/host.ts";
 import { Reader } from "../../protocol/jute.ts";
 import { readTxn, type Txn } from "../../protocol/txn.ts";
+import type { SimHost } from "../../server/testing/index.ts";
 import { adler32 } from "./checksums.ts";
 
 const HEADER_BYTES = 16;
@@ -14,9 +15,9 @@ const RECORD_MAX_BYTES = 0x100_0000;
 const LIMIT = 0x100_0000;
 
 /** All txns of a directory's logs, file after file. A torn tail ends a file. */
-export function readLogs(disk: Disk, directory: string): Txn[] {
+export function readLogs(disk: SimHost["disk"], directory: string): Txn[] {
   return disk
-    .list(directory)
+    .names(directory)
     .filter((name) => /^log\.[0-9a-f]+$/.test(name))
     .sort((a, b) => zxidOf(a) - zxidOf(b))
     .flatMap((name) => readFile(disk, `${directory}/${name}`));
@@ -26,7 +27,7 @@ function zxidOf(name: string): number {
   return Number.parseInt(name.slice("log.".length), 16);
 }
 
-function readFile(disk: Disk, path: string): Txn[] {
+function readFile(disk: SimHost["disk"], path: string): Txn[] {
   const txns: Txn[] = [];
   eachPayload(disk, path, (payload) => {
     txns.push(readTxn(new Reader(LIMIT).reset(Buffer.from(payload))));
@@ -36,11 +37,11 @@ function readFile(disk: Disk, path: string): Txn[] {
 
 /** Every txn of a directory's logs, in order, as its bytes. */
 export function eachPayloadOfLogs(
-  disk: Disk,
+  disk: SimHost["disk"],
   directory: string,
   take: (payload: Buffer, zxid: number) => void,
 ): void {
-  const names = disk.list(directory).filter((name) => /^log\.[0-9a-f]+$/.test(name));
+  const names = disk.names(directory).filter((name) => /^log\.[0-9a-f]+$/.test(name));
   for (const name of names.sort((a, b) => zxidOf(a) - zxidOf(b))) {
     eachPayload(disk, `${directory}/${name}`, (payload) => {
       // TxnHeader: long clientId, int cxid, long zxid
@@ -51,7 +52,7 @@ export function eachPayloadOfLogs(
 
 /** Where in a log file the payloads of its whole records lie. */
 export function payloadsOf(
-  disk: Disk,
+  disk: SimHost["disk"],
   path: string,
 ): { readonly position: number; readonly length: number }[] {
   const payloads: { position: number; length: number }[] = [];
@@ -62,18 +63,16 @@ export function payloadsOf(
 }
 
 function eachPayload(
-  disk: Disk,
+  disk: SimHost["disk"],
   path: string,
   take: (payload: Buffer, position: number) => void,
 ): void {
-  const file = disk.openNow(path, "read");
-  eachPayloadOf(file, take);
-  file.closeNow();
+  eachPayloadOf(disk.look(path), take);
 }
 
 /** The payloads of a log's whole records. */
 export function eachPayloadOf(
-  file: DiskFile,
+  file: Pick<DiskFile, "readNow">,
   take: (payload: Buffer, position: number) => void,
 ): void {
   let bytes = Buffer.alloc(WINDOW_BYTES);
