@@ -266,7 +266,7 @@ export function electionPortSuite(kind: BenchKind): void {
       expect(port.isConnected(9)).toBe(true);
     });
 
-    // quorum-protocol E-2, E-4, Trap 3
+    // quorum-protocol E-2, E-4, Trap 3; operations Trap 23
     test("rings at who has a greater sid: one handshake, and it hangs up", async () => {
       const theirs = await listen(0, () => undefined).then((at) => ({
         host: bench.address,
@@ -436,6 +436,7 @@ export function electionPortSuite(kind: BenchKind): void {
       expect(reports).toHaveLength(1);
     });
 
+    // operations 7.9/21 Idle connection on the election port
     test("closes a connection that does not say in time who it is", async () => {
       await open({ handshakeTimeoutMs: 50 });
       const end = await dial((out) => out.int(-1));
@@ -443,7 +444,7 @@ export function electionPortSuite(kind: BenchKind): void {
       expect(reports).toEqual(["it did not say in time who it is"]);
     });
 
-    // quorum-protocol E-6
+    // quorum-protocol E-6; operations Trap 24, 7.9/20
     test("hears no more than 64 servers that nobody knows", async () => {
       await open({
         members: new Map([
@@ -464,6 +465,7 @@ export function electionPortSuite(kind: BenchKind): void {
       await until(() => port.isConnected(164));
     });
 
+    // operations 7.9/21 Idle connection on the election port
     test("keeps the newest 128 connections that have not said who they are", async () => {
       await open();
       const first = await dial((out) => out.int(-1));

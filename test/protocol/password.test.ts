@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { PASSWORD_BYTES, sessionPassword } from "../../protocol/password.ts";
 
-// client-protocol 3.7
+// client-protocol 3.7; operations Trap 25
 test("the password of a session follows from its id as in the reference", () => {
   expect(sessionPassword(0x01000012, 0x83160000).toString("hex")).toBe(
     "e8b1880f55617f6b069b0b4f26ae62c8",

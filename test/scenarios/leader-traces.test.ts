@@ -23,7 +23,7 @@ function play(
   return story;
 }
 
-// quorum-protocol 14.1, 7.2/1 P = L, 7.2/5
+// quorum-protocol 14.1, 7.2/1 P = L, 7.2/5, 6
 test("A: cold start of three voters, the last one late", () => {
   const bench = new LeaderBench({ sid: 2 });
   const one = bench.accept(1);

@@ -127,7 +127,7 @@ test("observers always keep their history, whatever is asked for", () => {
   ]);
 });
 
-// operations 2.3/readonlymode.enabled
+// operations 2.3/readonlymode.enabled; server-semantics 13/readonlymode.enabled
 test("read-only mode counts in the file, where ZooKeeper does not look for it", () => {
   expect(settings(`${THREE}readonlymode.enabled=true`).readOnlyModeEnabled).toBe(true);
   expect(problems(`${THREE}readonlymode.enabled=true`)).toEqual([
@@ -268,7 +268,7 @@ test("groups and weights make a hierarchical quorum, and must cover everybody wh
   ]);
 });
 
-// operations 2.4/multiAddress.enabled / .reachabilityCheckEnabled /
+// operations 2.4/multiAddress.enabled / .reachabilityCheckEnabled /; quorum-protocol Trap 17
 test("several addresses of a member need to be switched on, as in ZooKeeper", () => {
   const members = `${THREE}server.4=d:1:2|e:1:2:observer\n`;
   expect(problems(members)).toEqual([

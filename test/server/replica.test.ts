@@ -49,7 +49,7 @@ test("a first start leaves snapshot.0 and both epochs, and is empty until it ado
   expect(replica.isEmpty).toBe(false);
 });
 
-// storage ST-25
+// storage ST-25; operations 1.4/<dataDir>/initialize
 test("the initialize marker makes an empty server a founder, until it has adopted a history", () => {
   const made = new MadeDirectory();
   made.host.disk.openNow("/data/initialize", "create").closeNow();
@@ -226,7 +226,7 @@ test("a zxid that is not in the history leaves everything as it was", () => {
 });
 
 // quorum-protocol 16/3701
-// storage ST-30
+// storage ST-30; operations 1.2/13
 test("a truncation that the disk refuses stops the server", () => {
   for (let operations = 0; operations < 14; operations++) {
     const bench = withHistory(9);

@@ -90,7 +90,7 @@ test("conf goes on with the ensemble, and its last line has no end", () => {
   expect(answered("conf", observer)).toContain("peerType=1\n");
 });
 
-// operations 3.5/zk_peer_state, 3.5/zk_server_state, 5.1
+// operations 3.5/zk_peer_state, 3.5/zk_server_state, 5.1, Trap 10
 test("mntr tells the peer's state third, and a leader's gauges of a leader only", () => {
   const follower = answered("mntr", source({ mode: "follower", ensemble: ensemble() }));
   expect(follower.split("\n").slice(1, 3)).toEqual([

@@ -24,6 +24,7 @@ function ids(peer: Peer): number[] {
 }
 
 // quorum-protocol B-14, B-15, B-16; server-semantics 3.1/create delete, 3.6/6
+// server-semantics 3.1/createSession closeSession (global)
 test("a learner's client writes through the leader, and hears once it is applied where it asked", () => {
   const room = new TermRoom(2);
   const [peer, other] = [room.open(room.learner(0)), room.open(room.learner(1))];
@@ -45,7 +46,7 @@ test("a learner's client writes through the leader, and hears once it is applied
   ]);
 });
 
-// quorum-protocol B-16, Trap 12; server-semantics 3.4
+// quorum-protocol B-16, Trap 12; server-semantics 3.4; server-semantics 3.1
 test("what the leader refuses is told with its code and its zxid, in its place", () => {
   const room = new TermRoom(1);
   const peer = room.open(room.learner(0));
@@ -108,7 +109,7 @@ test("a multi asked at a learner is answered as it was asked, create2 with its S
   expect(bodies[0]?.length).toBe(bodies[1]?.length);
 });
 
-// quorum-protocol B-17; server-semantics 3.6/4, Trap 26
+// quorum-protocol B-17; server-semantics 3.6/4, Trap 26; server-semantics 3.1/reads ping setWatches
 test("a client of a learner reads behind its own writes, others do not wait for them", () => {
   const room = new TermRoom(1);
   const [peer, other] = [room.open(room.learner(0)), room.open(room.learner(0))];
@@ -168,7 +169,7 @@ test("a client that counts its requests anew at another server is not answered f
   expect(ids(next)).toEqual([1, 2]);
 });
 
-// quorum-protocol B-18; server-semantics 8/sync on a learner
+// quorum-protocol B-18; server-semantics 8/sync on a learner; server-semantics 3.1/sync
 test("a sync at a learner is answered once the leader has confirmed it and all is applied", () => {
   const room = new TermRoom(1);
   const [peer, writer] = [room.open(room.learner(0)), room.open(room.leader)];
@@ -219,7 +220,7 @@ test("a sync that does not decode is told so without asking the leader", () => {
   expect(room.forwarded.some(({ type }) => type === OpCode.sync)).toBe(false);
 });
 
-// server-semantics 3.1/create delete; quorum-protocol B-14
+// server-semantics 3.1/create delete; quorum-protocol B-14; server-semantics 3.1/auth sasl
 test("the leader judges by the identities that a client has proven at its learner", () => {
   const room = new TermRoom(1);
   const [owner, stranger] = ["10.0.0.7", "10.0.1.8"].map((at) =>
@@ -240,6 +241,7 @@ test("the leader judges by the identities that a client has proven at its learne
 });
 
 // quorum-protocol B-19; server-semantics 5.4/session unknown, Trap 11
+// client-protocol 9/-12 UNKNOWNSESSION, 9/-112 SESSIONEXPIRED
 test("writes of a session that nobody knows, or that is about to end, fail as txns of their own", () => {
   const room = new TermRoom(1);
   const service = room.leader.serving?.leaderService;
@@ -261,6 +263,7 @@ test("writes of a session that nobody knows, or that is about to end, fail as tx
 
 // quorum-protocol W-3, B-19; server-semantics 5.4/owner differs, 12/session moved, Trap 27
 // client-protocol 3.8/old connection other server, 9/-118 SESSIONMOVED
+// client-protocol Trap 21; server-semantics 5.4
 test("once a session has moved, its old connection gets no reply and is closed", () => {
   const room = new TermRoom(2);
   const old = room.open(room.learner(0));

@@ -57,6 +57,7 @@ test("a local session begins, writes and ends without a txn of its own", () => {
 });
 
 // quorum-protocol W-4; server-semantics 5.1/ephemerals; client-protocol 9/-120 EPHEMERALONLOCALSESSION
+// server-semantics 13/localSessionsEnabled
 test("a local session that may not become global owns no ephemeral, and is told why", () => {
   forEachServer((room, server) => {
     const peer = room.open(server);
@@ -71,7 +72,7 @@ test("a local session that may not become global owns no ephemeral, and is told 
   });
 });
 
-// quorum-protocol W-4; server-semantics 5.1/ephemerals
+// quorum-protocol W-4; server-semantics 5.1/ephemerals; server-semantics 13/localSessionsEnabled
 test("one that may becomes global just before its first ephemeral, under the same id", () => {
   forEachServer((room, server) => {
     const [first, second] = [room.open(server), room.open(server)];

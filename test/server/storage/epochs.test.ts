@@ -115,7 +115,7 @@ test("a save that fails leaves memory as it was, and nothing is saved afterwards
   }
 });
 
-// quorum-protocol P-2
+// quorum-protocol P-2; operations 1.4/<dataDir>/version-2/{acceptedEpoch currentEpoch}
 test("files that are missing are created with the epoch of the history", () => {
   const bench = new Bench();
   const epochs = bench.open(makeZxid(3, 9));
@@ -129,7 +129,7 @@ test("files that are missing are created with the epoch of the history", () => {
   expect([bench.text("acceptedEpoch"), bench.text("currentEpoch")]).toEqual(["3", "3"]);
 });
 
-// quorum-protocol P-2
+// quorum-protocol P-2; operations 1.4/<dataDir>/version-2/{acceptedEpoch currentEpoch}
 test("the first line of a file counts, as for Apache", () => {
   const bench = new Bench();
   bench.put("acceptedEpoch", "12\n");

@@ -46,6 +46,7 @@ function run(seed: number): readonly SnapshotReport[] {
 }
 
 // storage F-1, F-2, F-3, F-5, F-6, F-7, F-9, F-10, Trap 4, Trap 7, Trap 9, Trap 16, WP-11
+// quorum-protocol 16/3127
 test("a fuzzy snapshot and the log after it make the tree, under any load while it is copied", () => {
   const reports: SnapshotReport[] = [];
   for (let seed = 1; seed <= SEEDS; seed++) reports.push(...run(seed));

@@ -356,7 +356,7 @@ test("logs among the snapshots, or snapshots among the logs, refuse the start wi
   }
 });
 
-// storage ST-25
+// storage ST-25; operations 1.4/<dataDir>/initialize
 test("the initialize marker is seen once", () => {
   using directory = new RealDirectory();
   writeFileSync(join(directory.root, "initialize"), "");

@@ -85,6 +85,7 @@ describe("empty voters alone", () => {
     expect(bench.pass(200)).toEqual(["→2 LOOKING v1 z-1 r1 pe0", "→3 LOOKING v1 z-1 r1 pe0"]);
   });
 
+  // quorum-protocol 16/2325/3056/3781
   test("never vote with one that has data: a wiped disk is no memory of what it acknowledged", () => {
     const bench = empty();
     bench.hear(2, "LOOKING v3 z0 r1 pe0");

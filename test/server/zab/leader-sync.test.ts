@@ -50,7 +50,7 @@ test("a quorum that is there before the leader's own disk is ready is noticed af
   ]);
 });
 
-// quorum-protocol S-3, S-4, S-12, 7.2/3 min ≤ P ≤ max, 5/13 DIFF, 5/10 NEWLEADER
+// quorum-protocol S-3, S-4, S-12, 7.2/3 min ≤ P ≤ max, 5/13 DIFF, 5/10 NEWLEADER, S-13
 test("what a follower or an observer lacks comes as proposals with their commits", () => {
   for (const isObserver of [false, true]) {
     const bench = established();

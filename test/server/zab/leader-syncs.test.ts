@@ -80,7 +80,7 @@ test("a link that was blocked answers for all syncs that came meanwhile", () => 
   expect(lines(bench).slice(-3)).toEqual(["3 ← PING 100000000", "synced a", "synced b"]);
 });
 
-// quorum-protocol B-18, V-3
+// quorum-protocol B-18, V-3; server-semantics 8/sync strength
 test("a leader cut off from its quorum answers no sync", () => {
   const [bench, first, second] = established(5);
   bench.sync("a").ticks(4);

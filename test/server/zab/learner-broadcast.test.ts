@@ -97,7 +97,7 @@ test("a proposal without its txn ends the term", () => {
   }
 });
 
-// quorum-protocol B-10, 14
+// quorum-protocol B-10, 14; operations 1.2/12
 test("a COMMIT of another txn than the one that is due stops the server", () => {
   const bench = new LearnerBench().follow(1);
   bench.receive(proposal(z(1, 1)), proposal(z(1, 2)), commit(z(1, 2)));

@@ -175,7 +175,7 @@ test("ZOOKEEPER-1154: a txn of a dead epoch is gone once the TRUNC is done", () 
 
 // Traces of 3.8.0 (quorum-protocol 14.1), without the marks by which servers of ours know each other
 
-// quorum-protocol 14.1, 7.2/1 P = L
+// quorum-protocol 14.1, 7.2/1 P = L, 6
 test("trace A: a cold start, server 1 follows server 2", () => {
   const bench = new LearnerBench().connect();
   bench.receive(bench.leaderInfo(1)).releaseAll();
