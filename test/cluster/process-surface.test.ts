@@ -177,7 +177,7 @@ describe("what is on disk", () => {
     writeFileSync(join(home, folder, "version-2", name), content);
   }
 
-  // operations 1.2/10 severe snapshot/txn-log IO error
+  // operations 1.2/10 severe snapshot/txn-log IO error, 1.2
   test("ends the server with 10 where it cannot be right, naming the file", async () => {
     dataFile("data", "snapshot.5", "no snapshot");
     const { code, stderr } = await end("server", configFile());

@@ -357,12 +357,13 @@ export function electionPortSuite(kind: BenchKind): void {
       },
     );
 
-    // quorum-protocol E-1
+    // quorum-protocol E-1; operations 7.9/20
     test.each([
       ["of an unknown version", "fffffffffffefffe0000000000000009000000086c6f63616c3a3031"],
       ["without an address", "ffffffffffff0000000000000000000900000000"],
       ["with a very long one", "ffffffffffff0000000000000000000900000801"],
       ["with an address that has no port", "ffffffffffff00000000000000000009000000056c6f63616c"],
+      ["of another protocol (GET / HTTP/1.0)", "474554202f20485454502f312e300d0a0d0a"],
     ])("closes a connection with a handshake %s", async (_, hex) => {
       await open();
       const end = await dial((out) => out.raw(Buffer.from(hex, "hex")));
@@ -444,7 +445,7 @@ export function electionPortSuite(kind: BenchKind): void {
       expect(reports).toEqual(["it did not say in time who it is"]);
     });
 
-    // quorum-protocol E-6; operations Trap 24, 7.9/20
+    // quorum-protocol E-6; operations Trap 24
     test("hears no more than 64 servers that nobody knows", async () => {
       await open({
         members: new Map([

@@ -451,6 +451,23 @@ test("so is one that a settled txn does not fit, where nobody compares digests",
   expect(error?.details).toMatchObject({ paths: ["/never/was"] });
 });
 
+// quorum-protocol B-1
+test("a txn without a digest is applied like any other, and the next one is compared again", () => {
+  const bench = withHistory(5);
+  const { made } = bench;
+  made.grow(1, 2);
+  const [bare, next] = made.txns.slice(5).map((txn) => Buffer.from(txn));
+  bench.deliver(bench.take(bare?.subarray(0, -12) ?? Buffer.alloc(0)));
+  bench.deliver(bench.take(next ?? Buffer.alloc(0)));
+  expect([bench.replica.lastZxid, bench.replica.isDiverged]).toEqual([E1 + 7, false]);
+  made.grow(1, 1);
+  const wrong = Buffer.from(made.txns[7] ?? Buffer.alloc(0));
+  wrong.writeInt32BE(12345, wrong.length - 4);
+  bench.deliver(bench.take(wrong));
+  bench.rest();
+  expect(bench.divergedAt).toBe(E1 + 8);
+});
+
 test("digests are not compared where they are disabled", () => {
   const bench = new ReplicaBench(new MadeDirectory(), { comparesDigests: false });
   bench.open();

@@ -159,7 +159,7 @@ test("a last log whose header was never written is removed", () => {
   }
 });
 
-// storage ST-24, 12/no snapshot
+// storage ST-24, 12/no snapshot; quorum-protocol 16/2325/3056/3781
 test("logs without a snapshot refuse the start", () => {
   using directory = new RealDirectory({ "log.1": LOG_1 });
   expect(directory.refusal().code).toBe("NoSnapshot");

@@ -157,7 +157,7 @@ test("commits do not wait for proposals that are still to be sent", () => {
   ]);
 });
 
-// quorum-protocol P-6, T-8, 16/1277
+// quorum-protocol P-6, T-8, 16/1277; server-semantics 3.1
 test("an epoch ends before its counter does", () => {
   const bench = new LeaderBench({ voters: [1] }).releaseAll();
   bench.replica.window.reset(z(1, 0xfff0_0000 - 2));
