@@ -18,6 +18,7 @@ import { type ConfigProblem, problemsText } from "./config-problems.ts";
 import { type Logger, openLog } from "./log.ts";
 import { Server } from "./server.ts";
 import { ExitCode } from "./server-face.ts";
+import { makeDirectoryDurably } from "./storage/directories.ts";
 import { VERSION_TEXT } from "./version.ts";
 
 const FORCED = 143;
@@ -106,7 +107,7 @@ class ServerProcess {
     const { dataDir, dataDirAutocreate } = this.#config;
     const { disk } = this.#host;
     try {
-      if (dataDirAutocreate && disk.stat(dataDir) === undefined) disk.makeDirectory(dataDir);
+      if (dataDirAutocreate) makeDirectoryDurably(disk, dataDir);
       const release = lockDirectory(dataDir);
       process.on("exit", release);
       return true;

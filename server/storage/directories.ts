@@ -41,9 +41,25 @@ function openDirectory(disk: Disk, parent: string, autocreate: boolean): string 
         : `${path} is no directory`,
     );
   }
-  disk.makeDirectory(path);
-  disk.syncDirectoryNow(parent);
+  makeDirectoryDurably(disk, path);
   return path;
+}
+
+/**
+ * Makes a directory and its parents so that a power cut does not take them back, and with them
+ * whatever is synced in them later. Harmless if it is there. @throws HostError
+ */
+export function makeDirectoryDurably(disk: Disk, path: string): void {
+  const parents: string[] = [];
+  for (let at = path; disk.stat(at) === undefined; at = parentOf(at)) parents.unshift(parentOf(at));
+  disk.makeDirectory(path);
+  for (const each of parents) disk.syncDirectoryNow(each);
+}
+
+function parentOf(path: string): string {
+  const bare = path.replace(/(?<=.)\/+$/, "");
+  const end = bare.lastIndexOf("/");
+  return end > 0 ? bare.slice(0, end) : end === 0 ? "/" : ".";
 }
 
 /** storage ST-3: with two directories, a file in the wrong one would not be read. */

@@ -372,7 +372,7 @@ function outcome(operation: () => void): HostError | undefined {
 }
 
 function parts(path: string): string[] {
-  return path.split("/").filter((name) => name !== "");
+  return path.split("/").filter((name) => name !== "" && name !== ".");
 }
 
 function split(path: string): [parent: string, name: string] {

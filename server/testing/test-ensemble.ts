@@ -31,7 +31,7 @@ export interface PartitionOptions {
 
 /**
  * Starts servers of an ensemble in this process; resolves once all of them serve clients, usually
- * within half a second.
+ * within a second.
  */
 export async function startEnsemble(options: TestEnsembleOptions = {}): Promise<TestEnsemble> {
   const ensemble = await TestEnsemble.create(options);

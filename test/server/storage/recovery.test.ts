@@ -10,6 +10,7 @@ import { openDirectories, takeInitializeMarker } from "../../../server/storage/d
 import { fileZxid, logName, snapshotName } from "../../../server/storage/files.ts";
 import { recover } from "../../../server/storage/recovery.ts";
 import { RecoveryError } from "../../../server/storage/recovery-error.ts";
+import { World } from "../../../server/testing/index.ts";
 import type { DataTree } from "../../../server/tree/data-tree.ts";
 import { goldenDataDirectory, readDirectoryContents } from "../../golden/data-directory.ts";
 import { writeCreates } from "../../tools/txn-log.ts";
@@ -336,6 +337,16 @@ test("version-2 directories are made, or their absence refuses the start", () =>
   writeFileSync(join(root, "file", "version-2"), "");
   const file = join(root, "file");
   expect(codeOf(() => openDirectories(disk, file, file, true))).toBe("MissingDirectory");
+});
+
+test("directories that are made outlast a power cut", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const host = new World(seed).host("server");
+    openDirectories(host.disk, "/srv/quorate/data", "/srv/quorate/logs/", true);
+    host.crash("power");
+    expect(host.disk.names("/srv/quorate/data")).toEqual(["version-2"]);
+    expect(host.disk.names("/srv/quorate/logs")).toEqual(["version-2"]);
+  }
 });
 
 // storage ST-3
