@@ -112,6 +112,8 @@ const VERSION_1 = -0x1_0000;
 const VERSION_2 = -0xffff;
 const HEAD_BYTES = 20;
 const ADDRESSES_BYTES_MAX = 2048;
+/** All of them are dialled at once. */
+const ADDRESSES_MAX = 16;
 /** What an observer that has no sid says instead (E-7). Java's Long.MAX_VALUE; a number rounds it. */
 const NO_SID: number = 2 ** 63;
 
@@ -184,7 +186,9 @@ export class HandshakeReader {
     } else {
       const texts = bytes.toString("utf8", HEAD_BYTES, this.#needed).split("|");
       const addresses = texts.map(parseElectionAddress);
-      if (addresses.every((address) => address !== undefined)) {
+      if (texts.length > ADDRESSES_MAX) {
+        this.problem = "a handshake with more addresses than a server has";
+      } else if (addresses.every((address) => address !== undefined)) {
         this.#identify(longAt(bytes, 8), addresses);
       } else {
         this.problem = "a handshake with an address that is none";

@@ -17,6 +17,13 @@ const TWO_32 = 0x1_0000_0000;
 /** The highest epoch whose zxids are safe integers. */
 export const EPOCH_MAX = 0x1f_ffff;
 
+/**
+ * How far an epoch may lie beyond the one that a server knows of and still be believed: six weeks of
+ * an election each minute. What claims more has another ensemble's data, or is no server: believing
+ * it a few times would use up all epochs that there are.
+ */
+export const EPOCH_LEAP_MAX = 0x1_0000;
+
 /** The last counter of an epoch. */
 export const COUNTER_MAX = 0xffff_ffff;
 

@@ -3,7 +3,6 @@
  * been applied (server-semantics 8). Where this server stands alone it is due at once; else the
  * leader confirms it, in the order in which they were asked (quorum-protocol B-18).
  */
-import { assert } from "../../protocol/assert.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
 import type { Session } from "../session/sessions.ts";
 import type { Requester } from "./requester.ts";
@@ -48,10 +47,13 @@ export class Syncs {
     this.#passDue();
   }
 
-  /** The oldest that nobody confirmed yet is due, once `zxid` has been applied. */
+  /**
+   * The oldest that nobody confirmed yet is due, once `zxid` has been applied. A leader that
+   * confirms what nobody asked for is not believed.
+   */
   confirm(zxid: Zxid): void {
     const sync = this.#queue[this.#undue];
-    assert(sync !== undefined, "a sync that nobody asked for was confirmed");
+    if (sync === undefined) return;
     sync.isDue = true;
     sync.session.syncs--;
     sync.zxid = Math.max(sync.zxid, zxid);

@@ -252,6 +252,7 @@ export class TxnApplier {
   #deletePath(bytes: Buffer, start: number, end: number): boolean {
     const tree = this.#tree;
     const slot = tree.find(bytes, start, end);
+    if (slot === tree.root) return false;
     const parent = slot === 0 ? this.#parentOf(bytes, start, end) : tree.parent(slot);
     if (slot !== 0) {
       if (tree.childCount(slot) > 0) this.#misfit();

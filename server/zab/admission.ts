@@ -1,5 +1,5 @@
 /** Who may join a leader at all, and what operators are told of those who may not. */
-import { EPOCH_MAX, zxidHex } from "../../protocol/zxid.ts";
+import { EPOCH_LEAP_MAX, EPOCH_MAX, zxidHex } from "../../protocol/zxid.ts";
 import type { LearnerHandler } from "./learner-handler.ts";
 import type { QuorumVerifier } from "./quorum-verifier.ts";
 
@@ -10,8 +10,18 @@ export interface AdmissionOptions {
   readonly allowUnlistedObservers: boolean;
 }
 
-/** Why a learner that has introduced itself is not let in; undefined: it is. */
-export function refusalOf(learner: LearnerHandler, options: AdmissionOptions): string | undefined {
+/**
+ * Why a learner that has introduced itself is not let in; undefined: it is.
+ *
+ * Differs from ZooKeeper, where whoever connects in time raises the new epoch, by however much (D-3).
+ *
+ * @param epoch The leader's, or the one that it would propose as yet.
+ */
+export function refusalOf(
+  learner: LearnerHandler,
+  options: AdmissionOptions,
+  epoch: number,
+): string | undefined {
   const { sid, isObserver, acceptedEpoch, configVersion } = learner;
   const { verifier, allowUnlistedObservers } = options;
   if (sid === options.sid) {
@@ -27,7 +37,13 @@ export function refusalOf(learner: LearnerHandler, options: AdmissionOptions): s
   if (configVersion > verifier.version) {
     return `its configuration is ahead of this leader's: version ${zxidHex(configVersion)}`;
   }
-  if (acceptedEpoch >= EPOCH_MAX) return "no epoch is left behind its accepted epoch";
+  if (acceptedEpoch >= EPOCH_MAX || acceptedEpoch > epoch + EPOCH_LEAP_MAX) {
+    return (
+      `it says that it has promised epoch ${acceptedEpoch}, where this leader knows of ${epoch}: ` +
+      "its data must be another ensemble's. If it belongs here, empty its directories and start it " +
+      "again; if not, take it off this ensemble's addresses"
+    );
+  }
   return undefined;
 }
 

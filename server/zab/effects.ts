@@ -285,6 +285,4 @@ export interface LearnerEffects {
    * is under way then, except that its log may be flushing: what is in the window is in the log.
    */
   stepDown(reason: string): void;
-  /** The server must stop: what it holds cannot be trusted (exit codes 12 and 13). */
-  fail(exitCode: number, message: string): void;
 }

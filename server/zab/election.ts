@@ -136,7 +136,9 @@ export class Election {
   start(nowMs: number, candidate: Candidate): void {
     this.#candidate = candidate;
     this.#state = PeerState.LOOKING;
-    this.#round++;
+    // Somebody may have led everybody to the last round that there is: whoever comes from there
+    // begins anew, and is told by those who are still in a later one.
+    this.#round = this.#round < Number.MAX_SAFE_INTEGER ? this.#round + 1 : 1;
     this.#received.clear();
     this.#outOfElection.clear();
     this.#founding.clear();

@@ -1,11 +1,12 @@
 /** A leader's term as the links of its learners see it. */
 import type { Zxid } from "../../protocol/zxid.ts";
-import type { LeaderService, Replica, ZabLog } from "./effects.ts";
+import type { LeaderService, Replica } from "./effects.ts";
 import type { LearnerHandler } from "./learner-handler.ts";
+import type { LearnerLines } from "./learner-lines.ts";
 
 export interface Term {
   readonly replica: Replica;
-  readonly log: ZabLog;
+  readonly lines: LearnerLines;
   readonly epoch: number;
   readonly configText: string;
   /** Half ticks. */

@@ -37,6 +37,7 @@ import type {
 import { Handover } from "./handover.ts";
 import type { Term } from "./leader-term.ts";
 import { LearnerHandler } from "./learner-handler.ts";
+import { LearnerLines } from "./learner-lines.ts";
 import type { QuorumVerifier } from "./quorum-verifier.ts";
 import { Rivals } from "./rivals.ts";
 import { planSync, type SyncPlan } from "./sync-plan.ts";
@@ -76,6 +77,7 @@ export type LeaderPhase =
 export class Leader implements Term {
   readonly replica: Replica;
   readonly log: ZabLog;
+  readonly lines: LearnerLines;
   readonly configText: string;
   readonly initLimit: number;
   readonly syncLimit: number;
@@ -116,6 +118,7 @@ export class Leader implements Term {
     const { sid, verifier } = options;
     this.replica = effects.replica;
     this.log = effects.log;
+    this.lines = new LearnerLines(effects.log);
     this.configText = options.configText;
     this.initLimit = options.initLimitTicks * 2;
     this.syncLimit = options.syncLimitTicks * 2;
@@ -168,6 +171,7 @@ export class Leader implements Term {
     this.#halfTicks++;
     for (const learner of this.#links) learner.tick();
     this.#rivals.tick();
+    this.lines.tick();
     if (this.phase === "broadcasting") this.#watch();
     else if (this.#halfTicks > this.#phaseEndsAt) {
       this.resign(`no quorum of learners came in time (${this.phase})`);
@@ -202,7 +206,7 @@ export class Leader implements Term {
   // Discovery
 
   introduced(learner: LearnerHandler): string | undefined {
-    const refusal = refusalOf(learner, this.#options);
+    const refusal = refusalOf(learner, this.#options, this.epoch);
     if (refusal !== undefined) return refusal;
     if (learner.sid < 0) learner.sid = --this.#lastGivenSid;
     const holder = this.#learners.get(learner.sid);
@@ -232,7 +236,7 @@ export class Leader implements Term {
   #yieldsTo(learner: LearnerHandler): boolean {
     const { sid, acceptedEpoch } = learner;
     if (!this.#counts(learner) || !isNearEpoch(acceptedEpoch, this.epoch)) {
-      this.log.warn({ sid, acceptedEpoch, epoch: this.epoch }, FAR_EPOCH);
+      this.lines.warn({ sid, acceptedEpoch, epoch: this.epoch }, FAR_EPOCH);
       return false;
     }
     // Before office is taken nothing is disturbed by its coming again.
@@ -309,7 +313,7 @@ export class Leader implements Term {
       learner.close("too many learners are being synchronized; it is to come again");
       return;
     }
-    this.log.info(
+    this.lines.info(
       { sid: learner.sid, mode: plan.mode, lastZxid: zxidHex(lastZxid), from: zxidHex(plan.from) },
       "a learner is being synchronized",
     );

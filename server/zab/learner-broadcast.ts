@@ -29,8 +29,8 @@ import type { LeaderAccess, LearnerService } from "./effects.ts";
 import { carriesTxn, type LearnerTerm } from "./learner-term.ts";
 
 const ACK_BYTES: number = PACKET_HEAD_BYTES + PACKET_TAIL_BYTES;
-/** ZooKeeper's exit code for a COMMIT that is not the one that is due. */
-const EXIT_UNMATCHED_COMMIT = 12;
+/** Txns that wait to be settled: far beyond what a leader lets be on its way. */
+const UNSETTLED_BYTES_MAX = 512 * 1024 * 1024;
 
 export class LearnerBroadcast implements LeaderAccess {
   readonly #term: LearnerTerm;
@@ -172,6 +172,10 @@ export class LearnerBroadcast implements LeaderAccess {
       this.#term.end(`no txn 0x${zxidHex(zxid)} in its packet`);
       return false;
     }
+    if (window.byteCount > UNSETTLED_BYTES_MAX) {
+      this.#term.end("the leader proposes more than it settles");
+      return false;
+    }
     const end = packet.dataStart + packet.dataLength;
     window.append(packet.bytes, packet.dataStart + offset, end, zxid);
     replica.logTo(zxid);
@@ -190,9 +194,10 @@ export class LearnerBroadcast implements LeaderAccess {
       this.#commitTo(zxid);
       return;
     }
-    // The leader and this server do not agree on what was proposed: neither may be believed (B-10).
-    const message = `COMMIT of 0x${zxidHex(zxid)} where 0x${zxidHex(due)} is due`;
-    this.#term.fail(EXIT_UNMATCHED_COMMIT, message);
+    // The leader and this server do not agree on what was proposed: what is on disk here has to be
+    // compared with the leader's history anew. Differs from ZooKeeper, where the process ends with
+    // code 12 for that (B-10): a leader that lies must not be able to end its followers.
+    this.#term.end(`COMMIT of 0x${zxidHex(zxid)} where 0x${zxidHex(due)} is due`);
   }
 
   #processInform(packet: Packet, offset: number): void {

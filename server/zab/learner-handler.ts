@@ -182,6 +182,9 @@ export class LearnerHandler implements QuorumLinkHandlers {
 
   close(reason: string): void {
     if (this.state === "closed") return;
+    const { sid, state, remoteAddress } = this;
+    const details = { sid, state, address: remoteAddress };
+    this.#term.lines.warn(details, `a learner is sent away: ${reason}`);
     this.end(reason);
     this.#term.left(this);
   }
@@ -197,7 +200,9 @@ export class LearnerHandler implements QuorumLinkHandlers {
 
   closed(reason: string): void {
     if (this.state === "closed") return;
-    this.#term.log.info({ sid: this.sid, state: this.state, reason }, "a learner has left");
+    const { sid, state, remoteAddress } = this;
+    const details = { sid, state, address: remoteAddress, reason };
+    this.#term.lines.info(details, "a learner has left");
     this.#stop();
     this.#term.left(this);
   }
@@ -374,7 +379,7 @@ export class LearnerHandler implements QuorumLinkHandlers {
   }
 
   #serve(packet: Packet): string | undefined {
-    const { log, service } = this.#term;
+    const { lines, service } = this.#term;
     switch (packet.type) {
       case PacketType.ACK:
         return this.#acknowledge(packet.zxid);
@@ -389,7 +394,10 @@ export class LearnerHandler implements QuorumLinkHandlers {
         if (service === undefined) return "a REVALIDATE before UPTODATE";
         return passRevalidate(packet, this.sid, service, this.#revalidated);
       default:
-        log.warn({ sid: this.sid, type: packet.type }, "a learner sent a packet of no known type");
+        lines.warn(
+          { sid: this.sid, type: packet.type },
+          "a learner sent a packet of no known type",
+        );
         return undefined;
     }
   }

@@ -139,7 +139,13 @@ export class LearnerSync {
   #processOpening(packet: Packet): void {
     switch (packet.type) {
       case PacketType.SNAP:
-        this.#install(packet.zxid);
+        if (packet.zxid < 0 || zxidEpoch(packet.zxid) > this.#term.epoch) {
+          this.#term.end(
+            `SNAP of 0x${zxidHex(packet.zxid)}, which is beyond epoch ${this.#term.epoch}`,
+          );
+        } else {
+          this.#install(packet.zxid);
+        }
         return;
       case PacketType.DIFF:
         if (this.#wantsTree) this.#term.needTree("was sent a DIFF, but needs the whole tree");
@@ -261,8 +267,10 @@ export class LearnerSync {
     if (isRepeated) return true;
     const end = packet.dataStart + packet.dataLength;
     window.append(packet.bytes, packet.dataStart + offset, end, zxid);
-    if (this.#isDirect || window.byteCount <= this.#diffBytesMax) return true;
-    this.#term.needTree("a DIFF that is too long");
+    if (window.byteCount <= this.#diffBytesMax) return true;
+    if (this.#isDirect)
+      this.#term.end("more txns behind a tree than are kept before they are settled");
+    else this.#term.needTree("a DIFF that is too long");
     return false;
   }
 

@@ -3,10 +3,11 @@
  * tell the term how it goes on.
  */
 import type { Packet } from "../../protocol/quorum.ts";
+import { isWholeTxn } from "../../protocol/txn-shape.ts";
 import { highWord, lowWord } from "../../protocol/zxid.ts";
 import type { QuorumLink, Replica } from "./effects.ts";
 
-/** One link to the leader, and what may become of it. After `end`, `needTree` or `fail`: nothing. */
+/** One link to the leader, and what may become of it. After `end` or `needTree`: nothing. */
 export interface LearnerTerm {
   readonly link: QuorumLink;
   readonly replica: Replica;
@@ -24,8 +25,6 @@ export interface LearnerTerm {
   needTree(reason: string): void;
   /** UPTODATE: a quorum has this epoch's history. */
   upToDate(): void;
-  /** The server must stop. */
-  fail(exitCode: number, message: string): void;
   handover(sid: number): void;
   /** For what may come a thousand times a second: one line a tick is enough. */
   warn(details: Readonly<Record<string, unknown>>, message: string): void;
@@ -33,15 +32,13 @@ export interface LearnerTerm {
 
 // TxnHeader: long clientId, int cxid, long zxid, long time, int type
 
-const TXN_HEADER_BYTES = 32;
 const TXN_ZXID_OFFSET = 12;
 
-/** Whether a txn with the packet's zxid lies `offset` bytes into its data. */
+/** Whether a txn with the packet's zxid lies `offset` bytes into its data, and could be replayed. */
 export function carriesTxn(packet: Packet, offset: number): boolean {
-  if (packet.dataLength - offset < TXN_HEADER_BYTES) return false;
-  const at = packet.dataStart + offset + TXN_ZXID_OFFSET;
-  const high = packet.bytes.readInt32BE(at);
-  return (
-    high === highWord(packet.zxid) && packet.bytes.readInt32BE(at + 4) === lowWord(packet.zxid)
-  );
+  const { bytes, zxid, dataStart, dataLength } = packet;
+  const start = dataStart + offset;
+  if (!isWholeTxn(bytes, start, dataStart + dataLength)) return false;
+  const at = start + TXN_ZXID_OFFSET;
+  return bytes.readInt32BE(at) === highWord(zxid) && bytes.readInt32BE(at + 4) === lowWord(zxid);
 }

@@ -25,7 +25,7 @@ import {
   writeAckEpoch,
   writeLearnerInfo,
 } from "../../protocol/quorum.ts";
-import { makeZxid, type Zxid, zxidEpoch, zxidHex } from "../../protocol/zxid.ts";
+import { EPOCH_LEAP_MAX, makeZxid, type Zxid, zxidEpoch, zxidHex } from "../../protocol/zxid.ts";
 import type { LearnerEffects, QuorumLink, QuorumLinkHandlers } from "./effects.ts";
 import { LearnerBroadcast } from "./learner-broadcast.ts";
 import { LearnerSync } from "./learner-sync.ts";
@@ -172,6 +172,14 @@ export class Learner {
     const { acceptedEpoch } = replica;
     if (epoch < acceptedEpoch) {
       this.#leave(`the leader's epoch ${epoch} is before ${acceptedEpoch}, which was promised`);
+      return;
+    }
+    if (acceptedEpoch > 0 && epoch > acceptedEpoch + EPOCH_LEAP_MAX) {
+      this.#leave(
+        `the leader's epoch ${epoch} is not believed behind ${acceptedEpoch}: server ` +
+          `${this.#options.leaderSid} at ${link.remoteAddress} must be another ensemble's. If this ` +
+          "server was away for so long, empty its directories and start it again",
+      );
       return;
     }
     const term = this.#termOf(link, epoch, info.isOurs);
@@ -335,13 +343,6 @@ export class Learner {
       upToDate: () => {
         const state = this.#state;
         if (state.name === "synchronization") this.#becomeBroadcasting(term, state.sync);
-      },
-      fail: (exitCode, message) => {
-        const state = this.#state;
-        if (state.name === "broadcast") state.broadcast.end();
-        this.#state = { name: "closed" };
-        link.close(message);
-        this.#effects.fail(exitCode, message);
       },
       handover: (sid) => {
         this.#effects.handover(sid);

@@ -15,7 +15,7 @@
  */
 
 import type { Notification } from "../../protocol/election.ts";
-import type { Zxid } from "../../protocol/zxid.ts";
+import { EPOCH_MAX, type Zxid } from "../../protocol/zxid.ts";
 import type {
   ElectionLinks,
   ElectionOutcome,
@@ -74,6 +74,7 @@ export interface PeerEffects {
   endService(reason: string): void;
   /** There is something new to see, and `wakeAtMs` may be another. */
   changed(): void;
+  /** The server must stop. */
   fail(exitCode: number, message: string): void;
 }
 
@@ -89,6 +90,8 @@ type State =
   | { readonly name: "stopped" };
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** As where a history cannot be led on (operations 1.2). */
+const EXIT_NO_EPOCH = 13;
 
 export class Peer {
   readonly #options: PeerOptions;
@@ -290,6 +293,14 @@ export class Peer {
   }
 
   #becomeLeading(): void {
+    if (this.#effects.replica.acceptedEpoch >= EPOCH_MAX) {
+      this.#effects.fail(
+        EXIT_NO_EPOCH,
+        "this server has promised the last epoch that there is, so it can lead no other: empty its " +
+          "directories and start it again, while the others have a leader",
+      );
+      return;
+    }
     const leader: Leader = new Leader(this.#options, {
       replica: this.#effects.replica,
       log: this.#effects.log,
@@ -328,7 +339,6 @@ export class Peer {
         },
         redial: () => this.#dial(learner, leaderSid),
         stepDown: (reason) => this.#endTerm(reason),
-        fail: (exitCode, message) => this.#effects.fail(exitCode, message),
       },
       this.#effects.nowMs(),
     );

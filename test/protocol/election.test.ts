@@ -266,6 +266,14 @@ test.each([
 });
 
 // quorum-protocol E-1
+test("a handshake has sixteen addresses at most, for all of them are dialled", () => {
+  const many = (count: number): string => Array.from({ length: count }, () => "a:1").join("|");
+  expect(greeted(withAddresses(many(16)), 1000).handshake?.addresses).toHaveLength(16);
+  expect(greeted(withAddresses(many(17)), 1000).problem).toBe(
+    "a handshake with more addresses than a server has",
+  );
+});
+
 test("2048 bytes of addresses are not too many", () => {
   const port = ":3888";
   const host = "h".repeat(2048 - port.length);

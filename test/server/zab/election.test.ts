@@ -139,6 +139,17 @@ describe("silence", () => {
     expect(bench.pass(1000)).toEqual(["dial all"]);
   });
 
+  test("that is the last one there can be is followed by the first", () => {
+    const bench = electing(1);
+    const last = Number.MAX_SAFE_INTEGER;
+    bench.hear(2, `LOOKING v2 z0 r${last} pe9`);
+    expect(bench.core.round).toBe(last);
+    bench.start({});
+    expect(bench.core.round).toBe(1);
+    bench.hear(2, `LOOKING v2 z0 r${last} pe9`);
+    expect(bench.core.round).toBe(last);
+  });
+
   // quorum-protocol F-4
   test("is what no voter breaks", () => {
     const bench = electing(1);

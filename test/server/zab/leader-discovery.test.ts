@@ -2,7 +2,7 @@
 // and whom it does not let in.
 
 import { expect, test } from "vitest";
-import { EPOCH_MAX } from "../../../protocol/zxid.ts";
+import { EPOCH_LEAP_MAX, EPOCH_MAX } from "../../../protocol/zxid.ts";
 import { LeaderBench, range, z } from "./leader-bench.ts";
 
 // quorum-protocol D-3, D-8, 5/17 LEADERINFO, 16/335/1081/1082
@@ -138,7 +138,9 @@ test("a link that does not begin as it must is closed", () => {
     "older closed: a server older than ZooKeeper 3.4",
     "short closed: FOLLOWERINFO says nothing that can be read",
     "below closed: an accepted epoch below zero",
-    "beyond closed: no epoch is left behind its accepted epoch",
+    "beyond closed: it says that it has promised epoch 2097151, where this leader knows of 1: its " +
+      "data must be another ensemble's. If it belongs here, empty its directories and start it " +
+      "again; if not, take it off this ensemble's addresses",
   ]);
 });
 
@@ -254,4 +256,13 @@ test("a term that is over closes its links, and ignores what still comes", () =>
   bench.leader.resign("again");
   bench.join(3);
   expect(bench.lines()).toEqual(["3 closed: the leader's term is over"]);
+});
+
+// quorum-protocol D-3
+test("an epoch that is too far to be believed raises nobody's", () => {
+  const bench = new LeaderBench({ acceptedEpoch: 7 });
+  bench.join(2, 8 + EPOCH_LEAP_MAX + 1);
+  expect(bench.lines()[0]).toMatch(/^2 closed: it says that it has promised epoch 65545, where/);
+  bench.join(3, 8 + EPOCH_LEAP_MAX);
+  expect(bench.lines()).toEqual([`disk: acceptedEpoch ${8 + EPOCH_LEAP_MAX + 1}`]);
 });

@@ -8,6 +8,7 @@
 // What the leader sends is bytes, cut by the splitter of the real link.
 
 import { Writer } from "../../../protocol/jute.ts";
+import { OpCode } from "../../../protocol/opcodes.ts";
 import { PacketSplitter } from "../../../protocol/packet-splitter.ts";
 import {
   PACKET_HEAD_BYTES,
@@ -43,8 +44,10 @@ export function txn(zxid: Zxid, body = "txn"): Buffer {
   out.int(3);
   out.long(zxid);
   out.long(1_700_000_000_000);
-  out.int(5);
-  out.raw(Buffer.from(body));
+  out.int(OpCode.setData);
+  out.string("/a");
+  out.buffer(Buffer.from(body));
+  out.int(1);
   return out.take();
 }
 
@@ -305,7 +308,6 @@ export class LearnerBench {
       handover: (sid) => say(`hand over to ${sid}`),
       redial: (reason) => say(`redial: ${reason}`),
       stepDown: (reason) => say(`step down: ${reason}`),
-      fail: (exitCode, message) => say(`exit ${exitCode}: ${message}`),
     };
     const defaults: LearnerOptions = {
       sid: 1,

@@ -98,12 +98,12 @@ test("a proposal without its txn ends the term", () => {
 });
 
 // quorum-protocol B-10, 14; operations 1.2/12
-test("a COMMIT of another txn than the one that is due stops the server", () => {
+test("a COMMIT of another txn than the one that is due ends the term", () => {
   const bench = new LearnerBench().follow(1);
   bench.receive(proposal(z(1, 1)), proposal(z(1, 2)), commit(z(1, 2)));
   expect(bench.lines().slice(2)).toEqual([
     "link closed",
-    "exit 12: COMMIT of 0x100000002 where 0x100000001 is due",
+    "step down: COMMIT of 0x100000002 where 0x100000001 is due",
   ]);
   bench.receive(commit(z(1, 1))).ticks(30);
   expect(bench.lines()).toEqual([]);

@@ -1,6 +1,7 @@
 // How a term as a learner begins and ends: what it promises, and what it tells of itself.
 
 import { expect, test } from "vitest";
+import { EPOCH_LEAP_MAX } from "../../../protocol/zxid.ts";
 import {
   bare,
   LearnerBench,
@@ -297,4 +298,18 @@ test("a term that waits for a tree to be applied waits no longer once it diverge
   expect(bench.lines()).toEqual(["disk: reload"]);
   bench.release("reload");
   expect(bench.lines()).toEqual(["step down: the link to the leader is gone: reset"]);
+});
+
+// quorum-protocol D-6
+test("a leader's epoch that is too far to be believed is not promised, unless nothing was before", () => {
+  const far = EPOCH_LEAP_MAX + 6;
+  const bench = new LearnerBench({ lastZxid: z(5, 1), acceptedEpoch: 5 });
+  bench.connect().receive(bench.leaderInfo(far));
+  expect(bench.lines().at(-1)).toMatch(
+    /^step down: the leader's epoch 65542 is not believed behind 5/,
+  );
+  expect(bench.replica.durableAcceptedEpoch).toBe(5);
+  const fresh = new LearnerBench();
+  fresh.discover(far);
+  expect(fresh.replica.durableAcceptedEpoch).toBe(far);
 });

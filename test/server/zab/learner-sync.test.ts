@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { PacketSplitter } from "../../../protocol/packet-splitter.ts";
+import { PacketType } from "../../../protocol/quorum.ts";
 import { LearnerSync } from "../../../server/zab/learner-sync.ts";
 import type { LearnerTerm } from "../../../server/zab/learner-term.ts";
 import {
@@ -14,6 +15,7 @@ import {
   proposal,
   snap,
   truncatedTxn,
+  txn,
   withData,
   z,
 } from "./learner-bench.ts";
@@ -290,11 +292,10 @@ test("a DIFF that is longer than memory should hold is given up for the tree", (
     end: nothing,
     needTree: (reason) => asked.push(reason),
     upToDate: nothing,
-    fail: nothing,
     handover: nothing,
     warn: nothing,
   };
-  const sync = new LearnerSync(term, false, 70);
+  const sync = new LearnerSync(term, false, 100);
   const splitter = new PacketSplitter(1000, (packet) => sync.packet(packet), nothing);
   splitter.push(Buffer.concat([bare("DIFF", z(1, 9)), proposal(z(1, 4)), proposal(z(1, 5))]));
   expect(asked).toEqual([]);
@@ -421,3 +422,24 @@ test("a proposal of an old epoch that the new leader did not settle ends the ter
   expect(bench.lines().slice(-2)).toEqual(["link closed", `step down: ${reason}`]);
   expect(bench.replica.window.lastZxid).toBe(z(1, 3));
 });
+
+// quorum-protocol S-7
+test("a tree that is beyond the leader's epoch, or of no zxid, ends the term", () => {
+  for (const zxid of [-1, z(3, 0), Number.MAX_SAFE_INTEGER]) {
+    expect(synced().receive(snap(zxid)).lines().at(-1)).toMatch(/^step down: SNAP of 0x\w+, which/);
+  }
+});
+
+test("txns that no server could replay are not logged", () => {
+  for (const bytes of [txn(z(1, 4)).subarray(0, 34), unknownType(z(1, 4))]) {
+    const packet = withData(PacketType.PROPOSAL, z(1, 4), bytes);
+    const bench = synced().receive(bare("DIFF", z(1, 9)), packet);
+    expect(bench.lines().at(-1)).toBe("step down: no txn 0x100000004 in its packet");
+  }
+});
+
+function unknownType(zxid: number): Buffer {
+  const bytes = txn(zxid);
+  bytes.writeInt32BE(9999, 28);
+  return bytes;
+}
