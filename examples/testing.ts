@@ -14,6 +14,8 @@ await using zk = await connect(ensemble.connectString);
 await using lock = await mutex(zk, "/examples/report").acquire();
 
 const killed = await ensemble.killLeader();
+// A read is repeated until a server answers it; the session goes on there.
+await zk.exists(lock.nodePath);
 await lock.ensureHeld();
 console.log(`server ${killed} led and is dead, ${await ensemble.leader()} leads; we hold the lock`);
 await ensemble.restart(killed);
@@ -23,6 +25,7 @@ const others = ensemble.sids.filter((sid) => sid !== leader);
 ensemble.partition([leader], others);
 console.log(`${leader} is cut off, ${await ensemble.leader()} leads`);
 await ensemble.heal();
+await zk.exists(lock.nodePath);
 await lock.ensureHeld();
 
 const isOver = once(lock.signal, "abort");

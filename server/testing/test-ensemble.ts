@@ -255,17 +255,21 @@ export class TestEnsemble implements AsyncDisposable {
     return server;
   }
 
-  /** Whom a majority follows that hears it and is heard. */
+  /** Whom a majority follows that hears it and is heard; nobody while two believe it of themselves. */
   #leaderNow(): number | undefined {
-    for (const server of this.#servers.values()) {
-      const { sid, state, isServing } = server;
+    for (const { sid, state, isServing } of this.#servers.values()) {
       if (!isServing) continue;
       if (state === "standalone") return sid;
-      if (state !== "leading") continue;
+      if (state !== "leading" || !this.#agreeBeside(sid)) continue;
       const followers = this.#runningBeside(sid).filter((each) => each.state === "following");
       if (this.#isMajority(followers.length + 1)) return sid;
     }
     return undefined;
+  }
+
+  /** A leader that was cut off or stood still takes a moment to see that there is another. */
+  #agreeBeside(sid: number): boolean {
+    return this.#runningBeside(sid).filter((each) => each.state === "leading").length <= 1;
   }
 
   /** Those that run and that nothing keeps from this one, itself included. */
@@ -286,7 +290,7 @@ export class TestEnsemble implements AsyncDisposable {
     const server = this.#server(sid);
     await this.#until(`server ${sid} serves`, () => {
       const voters = this.#runningBeside(sid).filter((each) => each.votes).length;
-      return server.isServing || !this.#isMajority(voters);
+      return !this.#isMajority(voters) || (server.isServing && this.#agreeBeside(sid));
     });
   }
 
