@@ -1,5 +1,5 @@
 // The neutral load generator (a C program whose path the caller gives): compiled once, run against
-// one server, its JSON line read.
+// one server or an ensemble, its JSON line read.
 
 import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
@@ -16,6 +16,8 @@ export interface LoadResult {
   readonly failed?: number;
   readonly reads?: Latency;
   readonly writes?: Latency;
+  /** Of `failover`. */
+  readonly longest_gap_ms?: number;
 }
 
 export interface Latency {

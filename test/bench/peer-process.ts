@@ -106,10 +106,7 @@ export class PeerProcess {
 
   /** Microseconds of processor time since it was started. */
   cpuUs(): number {
-    const stat = readFileSync(`/proc/${this.pid}/stat`, "utf8");
-    // Behind the name in parentheses, which may hold blanks: utime and stime are the 12th and 13th.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+    return processCpuUs(this.pid);
   }
 
   /** Resident memory in MB, now and at its highest. */
@@ -139,4 +136,12 @@ export class PeerProcess {
   #quorate(): string[] {
     return [process.execPath, "dist/cli.js", "server", join(this.home, "zoo.cfg")];
   }
+}
+
+/** Microseconds of processor time that a process has used since it was started. */
+export function processCpuUs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // Behind the name in parentheses, which may hold blanks: utime and stime are the 12th and 13th.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
 }

@@ -4,14 +4,14 @@
 // shares less with the generator than one of many threads.
 
 import type { LoadGenerator, LoadOptions, LoadResult } from "./load.ts";
-import { PeerProcess } from "./peer-process.ts";
+import type { PeerKind } from "./peer-process.ts";
 import { median } from "./table.ts";
 
 export interface SpeedRow {
   readonly name: string;
   readonly options: LoadOptions;
-  /** What the issue demands. */
-  readonly target: number;
+  /** What the issue demands, if it does. */
+  readonly target?: number;
   /** The row makes the tree grow: every pair starts with empty servers. */
   readonly grows?: boolean;
 }
@@ -24,6 +24,27 @@ export const SPEED_ROWS: readonly SpeedRow[] = [
   { name: "getData, 1 in flight", options: { op: "get", depth: 1 }, target: 1.5 },
 ];
 
+/** Three servers against three. */
+export const ENSEMBLE_ROWS: readonly SpeedRow[] = [
+  { name: "getData, 32 in flight", options: { op: "get", depth: 32 }, target: 5 },
+  { name: "setData, 32 in flight", options: { op: "set", depth: 32 }, target: 3 },
+  { name: "create, 32 in flight", options: { op: "create", depth: 32 }, target: 4, grows: true },
+  { name: "90 % reads, 32 in flight", options: { op: "mix", depth: 32 }, target: 6 },
+  { name: "getData, 1 in flight", options: { op: "get", depth: 1 } },
+  { name: "setData, 1 in flight", options: { op: "set", depth: 1 } },
+];
+
+/** One side of a comparison: a server, or an ensemble. */
+export interface Contender {
+  readonly kind: PeerKind;
+  readonly hosts: string;
+  /** Microseconds of processor time since it was started, of all its processes. */
+  cpuUs(): number;
+  remove(): Promise<void>;
+}
+
+export type Starter = (kind: PeerKind) => Promise<Contender>;
+
 export interface Measured {
   readonly row: SpeedRow;
   readonly ours: number;
@@ -34,7 +55,7 @@ export interface Measured {
   readonly apacheCpuUs: number;
 }
 
-const CONNECTIONS = 24;
+export const CONNECTIONS = 24;
 const WINDOW_SECONDS = 5;
 /** Within this of each other, three windows are called warm. */
 const WARM_SPREAD = 0.05;
@@ -49,9 +70,10 @@ export async function measureSpeed(
   load: LoadGenerator,
   row: SpeedRow,
   pairs: number,
+  start: Starter,
 ): Promise<Measured> {
-  let ours = await PeerProcess.start("quorate");
-  let apache = await PeerProcess.start("apache");
+  let ours = await start("quorate");
+  let apache = await start("apache");
   const found: { ours: Window; apache: Window }[] = [];
   try {
     if (row.grows !== true) {
@@ -62,8 +84,8 @@ export async function measureSpeed(
       if (row.grows === true) {
         await ours.remove();
         await apache.remove();
-        ours = await PeerProcess.start("quorate");
-        apache = await PeerProcess.start("apache");
+        ours = await start("quorate");
+        apache = await start("apache");
         await window(load, ours, row);
         await window(load, apache, row);
       }
@@ -85,7 +107,7 @@ export async function measureSpeed(
   };
 }
 
-async function warm(load: LoadGenerator, peer: PeerProcess, row: SpeedRow): Promise<void> {
+async function warm(load: LoadGenerator, peer: Contender, row: SpeedRow): Promise<void> {
   const last: number[] = [];
   for (let i = 0; i < WARM_WINDOWS_MAX; i++) {
     last.push((await window(load, peer, row)).opsPerSecond);
@@ -94,7 +116,7 @@ async function warm(load: LoadGenerator, peer: PeerProcess, row: SpeedRow): Prom
   }
 }
 
-async function window(load: LoadGenerator, peer: PeerProcess, row: SpeedRow): Promise<Window> {
+async function window(load: LoadGenerator, peer: Contender, row: SpeedRow): Promise<Window> {
   const before = peer.cpuUs();
   const startedMs = performance.now();
   const result: LoadResult = await load.run(peer.hosts, {

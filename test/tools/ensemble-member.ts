@@ -25,6 +25,8 @@ export interface MemberOptions {
   readonly configLines: readonly string[];
   /** Java system properties of Apache's. */
   readonly properties: Readonly<Record<string, string>>;
+  /** Of Apache's Java machine, in the place of those that make many small ones fit a machine. */
+  readonly javaFlags?: readonly string[] | undefined;
   /** What runs our server's command, asked at each start: a tracer with its arguments. */
   readonly runBy?: ((sid: number) => readonly string[]) | undefined;
 }
@@ -32,6 +34,8 @@ export interface MemberOptions {
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const START_LIMIT_MS = 90_000;
 const LOG_SHOWN_BYTES = 6000;
+
+const SMALL_JAVA = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 /** What must not outlive the tests, however they end. */
 const running = new Set<ChildProcess>();
@@ -48,6 +52,7 @@ export class EnsembleMember {
   #kind: MemberKind;
   readonly #configFile: string;
   readonly #properties: Readonly<Record<string, string>>;
+  readonly #javaFlags: readonly string[];
   readonly #runBy: ((sid: number) => readonly string[]) | undefined;
   /** Undefined while it does not run. */
   #process: ChildProcess | undefined;
@@ -59,6 +64,7 @@ export class EnsembleMember {
     this.clientPort = options.clientPort;
     this.#kind = options.kind;
     this.#properties = options.properties;
+    this.#javaFlags = options.javaFlags ?? SMALL_JAVA;
     this.#runBy = options.runBy;
     this.dataDir = join(options.home, "data");
     this.logFile = join(options.home, "log");
@@ -213,9 +219,7 @@ export class EnsembleMember {
     const properties = Object.entries(this.#properties);
     return [
       "/usr/bin/java",
-      "-Xmx128m",
-      "-XX:+UseSerialGC",
-      "-XX:TieredStopAtLevel=1",
+      ...this.#javaFlags,
       "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
       "-Dorg.slf4j.simpleLogger.showDateTime=true",
       // What leaders send and learners get is told at these levels (sync-log.ts).

@@ -35,6 +35,8 @@ export interface EnsembleOptions {
    * then has its own addresses in its configuration: the texts of /zookeeper/config differ.
    */
   readonly routed?: boolean;
+  /** Of Apache's Java machines. Default: those that keep many of them small. */
+  readonly javaFlags?: readonly string[];
   /** What runs our servers' command, asked at each start: a tracer with its arguments. */
   readonly runBy?: (sid: number) => readonly string[];
 }
@@ -111,6 +113,7 @@ export class Ensemble {
             "zookeeper.DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
             ...options.properties,
           },
+          javaFlags: options.javaFlags,
           runBy: options.runBy,
         }),
       );
