@@ -80,7 +80,10 @@ export class EnsembleServer implements AnyServer {
     try {
       replica = openReplica(host, config, settings, log, {
         logged: (zxid) => this.#logged(zxid),
-        diverged: () => this.#parts?.peer.diverged(),
+        diverged: () => {
+          this.#parts?.view.digestMismatched();
+          this.#parts?.peer.diverged();
+        },
         snapshotTaken: (report) => this.#snapshotTaken(report),
         failed: (exitCode, message) => this.#fail(exitCode, message),
       });

@@ -282,6 +282,11 @@ export class ServerView implements AdminSource {
     return this.#from.stats.authFailures;
   }
 
+  /** A txn said that the tree is another one. */
+  digestMismatched(): void {
+    this.#digestMismatches++;
+  }
+
   get digestMismatchCount(): number {
     return this.#digestMismatches;
   }

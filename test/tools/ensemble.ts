@@ -307,6 +307,7 @@ const BASE_SETTINGS = {
   // What is written while a server starts: else each of them gets the whole tree.
   commitLogCount: "10000",
   maxClientCnxns: "0",
+  maxSessionTimeout: "60000",
   "admin.enableServer": "false",
   "4lw.commands.whitelist": "*",
   "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,

@@ -3,8 +3,10 @@
 
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { OpCode } from "../../protocol/opcodes.ts";
+import { writeCreateRequest, writeSetDataRequest } from "../../protocol/proto.ts";
 import type { Ensemble, EnsembleMember } from "./ensemble.ts";
-import { RawClient } from "./raw-client.ts";
+import { ANYONE, RawClient } from "./raw-client.ts";
 import type { RecordedLoad } from "./recorded-load.ts";
 import { lastLoggedZxid } from "./txn-log.ts";
 import { pause, until } from "./until.ts";
@@ -12,6 +14,7 @@ import { pause, until } from "./until.ts";
 /** Fewer than any leader keeps in memory. */
 const MISSED_WRITES = 100;
 const SETTLE_MS = 100;
+const SESSION_TIMEOUT_MS = 60_000;
 
 /** DIFF: the member misses writes that the leader still has in memory. */
 export async function forceDiff(
@@ -54,10 +57,17 @@ export async function forceTrunc(
   await load.pause();
   const leader = await ensemble.awaitServing();
   const sids = ensemble.members.map((each) => each.sid).filter((sid) => sid !== leader.sid);
+  // Nothing of it may end by itself meanwhile: that would be a write.
+  const client = await RawClient.open(leader.clientPort, { timeoutMs: SESSION_TIMEOUT_MS });
   ensemble.partition([leader.sid], sids);
-  const client = await RawClient.dial(leader.clientPort);
-  // A new session is a write like any other; its answer will never come.
-  const opened = client.handshake().catch(() => undefined);
+  // Answers will never come; who keeps any of these has another tree.
+  client.send(OpCode.create, (writer) => {
+    const path = `/known-to-server-${leader.sid}-alone`;
+    writeCreateRequest(writer, { path, data: null, acl: [...ANYONE], flags: 0 });
+  });
+  client.send(OpCode.setData, (writer) => {
+    writeSetDataRequest(writer, { path: "/", data: Buffer.from("lost"), version: -1 });
+  });
   const others = ensemble.voters.filter((each) => each !== leader);
   let known = -1;
   await until("the leader has logged what the others have not", async () => {
@@ -65,11 +75,10 @@ export async function forceTrunc(
     await pause(SETTLE_MS);
     const before = known;
     known = Math.max(...others.map((each) => lastLoggedZxid(each.dataDir)));
-    return known === before && lastLoggedZxid(leader.dataDir) > known;
+    return known === before && lastLoggedZxid(leader.dataDir) > known + 1;
   });
   await leader.kill();
   client.drop();
-  await opened;
   if (heir !== undefined) {
     await heir.kill();
     heir.wipe();

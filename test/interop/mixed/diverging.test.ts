@@ -77,6 +77,7 @@ async function diverge(
   await look.stop();
   expect(look.seen).toEqual(new Set([RIGHT]));
   expect(load.problems(await readTree(member.address))).toEqual([]);
+  expect(await member.word("mntr")).toMatch(/^zk_digest_mismatches_count\s+1$/m);
   expect(await treeDifferences(ensemble.members.map((each) => each.address))).toEqual([]);
   return member.takeLog();
 }

@@ -27,10 +27,7 @@ async function exchange(
 }
 
 test("three servers become ours one by one and one goes back, and every session lives on", async () => {
-  await using ensemble = await Ensemble.start({
-    kinds: ["apache", "apache", "apache"],
-    settings: { maxSessionTimeout: "60000" },
-  });
+  await using ensemble = await Ensemble.start({ kinds: ["apache", "apache", "apache"] });
   await using holders = await Holders.start(ensemble.connectString);
   const load = RecordedLoad.start(ensemble.clientPorts);
   const held = await holders.look();
