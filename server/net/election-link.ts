@@ -49,7 +49,7 @@ export class ElectionLink implements LinkHandlers {
     this.#frames = new FrameSplitter(
       ELECTION_FRAME_BYTES_MAX,
       (bytes, start, end) => this.#frame(bytes, start, end),
-      (length) => this.#close(`a notification of ${length} bytes`),
+      () => this.#close("a notification of no length that one may have"),
       ELECTION_FRAME_BYTES_MIN,
     );
     link.handlers = this;

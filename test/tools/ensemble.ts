@@ -153,6 +153,13 @@ export class Ensemble {
     return found;
   }
 
+  /** Where a server listens for the others. */
+  portsOf(sid: number): Ports {
+    const ports = this.#ports.get(sid);
+    if (ports === undefined) throw new Error(`there is no server ${sid}`);
+    return ports;
+  }
+
   /** Those that vote. */
   get voters(): readonly EnsembleMember[] {
     return this.members.filter((each) => !this.#observers.has(each.sid));
