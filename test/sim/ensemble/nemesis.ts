@@ -21,7 +21,7 @@ type Fault = (nemesis: EnsembleNemesis) => void;
 const FAULTS: readonly (readonly [share: number, fault: Fault])[] = [
   [12, (nemesis) => nemesis.crashInDiskWork()],
   [8, (nemesis) => nemesis.crashLeader()],
-  [5, (nemesis) => nemesis.crashCandidates()],
+  [4, (nemesis) => nemesis.crashCandidates()],
   [6, (nemesis) => nemesis.crashSome()],
   [3, (nemesis) => nemesis.crashAll()],
   [3, (nemesis) => nemesis.stop()],
@@ -277,7 +277,7 @@ export class EnsembleNemesis {
       this.count++;
       leader.actor.kill(this.#draw.pick(["kill", "power"]));
       this.#startOnceLed(leader, this.#world.nowUs + STRANDED_MAX_US);
-      if (this.#draw.chance(0.4)) this.#crashCandidate(1, this.#world.nowUs + CANDIDATES_MAX_US);
+      if (this.#draw.chance(0.2)) this.#crashCandidate(1, this.#world.nowUs + CANDIDATES_MAX_US);
     });
   }
 

@@ -144,11 +144,11 @@ function epochAfterHistory({ trace, disks }: ZabRun): string[] {
   return wrong;
 }
 
-/** I-11: what is committed is on the disks of a quorum. */
+/** I-11: what is committed is on the disks of a quorum, or was: of those that a wipe took since. */
 function commitByQuorum({ disks, settled, voters }: ZabRun): string[] {
   const wrong: string[] = [];
   for (const { leader, zxid, order } of settled) {
-    const have = voters.filter((server) => disks.has(server, zxid, order));
+    const have = voters.filter((server) => disks.had(server, zxid, order));
     if (!isQuorum(have.length, voters)) {
       wrong.push(
         `${leader} committed 0x${zxidHex(zxid)} when it was on the disks of ` +

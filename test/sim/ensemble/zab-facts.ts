@@ -70,9 +70,12 @@ export class Disks {
   /** Whether a server would find the txn after a power cut then: in its log or a snapshot. */
   has(server: string, zxid: number, order: number): boolean {
     const life = this.#lifeAt(server, order);
-    if (life === undefined) return false;
-    if ((life.txns.get(zxid) ?? Number.POSITIVE_INFINITY) <= order) return true;
-    return life.snapshots.some((snapshot) => snapshot.zxid >= zxid && snapshot.order <= order);
+    return life !== undefined && holds(life, zxid, order);
+  }
+
+  /** Whether it would have, then or earlier: its disk may be another one by now. */
+  had(server: string, zxid: number, order: number): boolean {
+    return this.#lives.get(server)?.some((life) => holds(life, zxid, order)) ?? false;
   }
 
   /** The last one that it saved until then: they never fall, which another checker sees to. */
@@ -100,6 +103,11 @@ interface DiskLife {
   readonly snapshots: { readonly order: number; readonly zxid: number }[];
   readonly acceptedEpoch: Save[];
   readonly currentEpoch: Save[];
+}
+
+function holds({ txns, snapshots }: DiskLife, zxid: number, order: number): boolean {
+  if ((txns.get(zxid) ?? Number.POSITIVE_INFINITY) <= order) return true;
+  return snapshots.some((snapshot) => snapshot.zxid >= zxid && snapshot.order <= order);
 }
 
 function livesOf(all: readonly Durable[]): DiskLife[] {
