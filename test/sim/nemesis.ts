@@ -1,8 +1,8 @@
 // What goes wrong in a run: crashes, cuts, pauses, bad disks, clocks that jump. All of it heals.
 
 import { EventKind, type SimRandom, type World } from "../../server/testing/index.ts";
+import { flipSomeBit } from "./bit-rot.ts";
 import type { ClientActor } from "./client-actor.ts";
-import { payloadsOf } from "./log-reader.ts";
 import { LOG_DIR, type ServerActor } from "./server-actor.ts";
 
 const SECOND_US = 1_000_000;
@@ -13,7 +13,6 @@ const FAULTS_MIN = 11;
 const FAULTS_MAX = 16;
 /** How many things asked of the disk a crash may wait for. */
 const DISK_WORK_MAX = 12;
-const BIT_ROT_TRIES = 8;
 const DAY_MS = 86_400_000;
 
 type Fault = (nemesis: Nemesis) => void;
@@ -152,7 +151,7 @@ export class Nemesis {
     if (!host.running || host.disk.names(LOG_DIR).length === 0) return this.partition();
     this.#healDisk();
     this.crash(this.#draw.pick(["kill", "power"]));
-    for (let i = 0; i < BIT_ROT_TRIES && this.#mend === undefined; i++) this.#flip();
+    this.#mend = flipSomeBit(host.disk, this.#draw);
   }
 
   cutOneWay(): void {
@@ -246,30 +245,6 @@ export class Nemesis {
     this.#server.host.disk.heal();
     this.#mend?.();
     this.#mend = undefined;
-  }
-
-  #flip(): void {
-    const { disk } = this.#server.host;
-    const draw = this.#draw;
-    const path = `${LOG_DIR}/${draw.pick(disk.names(LOG_DIR))}`;
-    const size = disk.stat(path)?.size ?? 0;
-    let position: number;
-    if (path.includes("/log.")) {
-      // Not in the last record: it would be taken for one that was never finished.
-      const payloads = payloadsOf(disk, path).slice(0, -1);
-      if (payloads.length === 0) return;
-      const payload = draw.pick(payloads);
-      position = payload.position + draw.below(payload.length);
-    } else {
-      if (!path.includes("/snapshot.") || size === 0) return;
-      position = draw.below(size);
-    }
-    const bit = draw.below(8);
-    disk.flip(path, position, bit);
-    this.#mend = () => {
-      // What the server has cut off or removed meanwhile needs no mending.
-      if ((disk.stat(path)?.size ?? 0) > position) disk.flip(path, position, bit);
-    };
   }
 
   #healNetworkLater(): void {

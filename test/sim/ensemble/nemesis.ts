@@ -2,8 +2,10 @@
 // disks, wiped disks, clocks that jump. All of it heals.
 
 import { EventKind, type SimRandom, type World } from "../../../server/testing/index.ts";
+import { flipSomeBit } from "../bit-rot.ts";
 import type { ClientActor } from "../client-actor.ts";
 import type { EnsembleServer } from "./server.ts";
+import type { ZabRecorder } from "./zab-tap.ts";
 
 const SECOND_US = 1_000_000;
 const FIRST_US = 4 * SECOND_US;
@@ -32,6 +34,7 @@ const FAULTS: readonly (readonly [share: number, fault: Fault])[] = [
   [2, (nemesis) => nemesis.fillDisk()],
   [2, (nemesis) => nemesis.breakDisk()],
   [3, (nemesis) => nemesis.wipe()],
+  [3, (nemesis) => nemesis.rotBit()],
   [8, (nemesis) => nemesis.isolate()],
   [7, (nemesis) => nemesis.strand()],
   [5, (nemesis) => nemesis.isolateOneWay()],
@@ -59,16 +62,19 @@ export class EnsembleNemesis {
   readonly #servers: readonly EnsembleServer[];
   readonly #clients: readonly ClientActor[];
   readonly #draw: SimRandom;
-  /** Servers whose disk may fail by our doing. */
-  readonly #badDisks = new Set<EnsembleServer>();
+  readonly #zab: ZabRecorder;
+  /** Servers whose disk may fail by our doing, and what mends it. */
+  readonly #badDisks = new Map<EnsembleServer, () => void>();
   #over = false;
 
   constructor(
     world: World,
     servers: readonly EnsembleServer[],
     clients: readonly ClientActor[],
+    zab: ZabRecorder,
     draw: SimRandom,
   ) {
+    this.#zab = zab;
     this.#world = world;
     this.#servers = servers;
     this.#clients = clients;
@@ -127,28 +133,36 @@ export class EnsembleNemesis {
   /** The leader, and whoever is elected next before he is in office: epochs that few heard of. */
   crashCandidates(): void {
     this.crashLeader();
-    this.#crashCandidate(this.#draw.between(1, 3), this.#world.nowUs + CANDIDATES_MAX_US);
+    this.#crashCandidate(this.#draw.between(1, 4), this.#world.nowUs + CANDIDATES_MAX_US);
   }
 
   #crashCandidate(times: number, untilUs: number): void {
-    if (times === 0 || this.#world.nowUs > untilUs) return;
+    if (times === 0 || this.#over || this.#world.nowUs > untilUs) return;
     const candidate = this.#servers.find((server) => server.leads && !server.serves);
     if (candidate === undefined) {
       this.#later(POLL_US, () => this.#crashCandidate(times, untilUs));
       return;
     }
-    const { actor } = candidate;
-    this.#later(this.#draw.below(this.#draw.pick([4000, 20_000])), () => {
-      if (this.#over) return;
-      if (actor.host.running) {
+    const crash = (): void => {
+      if (candidate.actor.host.running && !this.#over) {
         this.count++;
-        actor.kill(this.#draw.pick(["kill", "power"]));
-        this.#later(this.#seconds(0.001, 0.2), () => {
-          if (!actor.host.running) actor.start();
-        });
+        candidate.actor.kill(this.#draw.pick(["kill", "power"]));
+        const isLast = times === 1;
+        this.#startLater(candidate.actor, isLast ? 2 : 0.1);
       }
       this.#crashCandidate(times - 1, untilUs);
-    });
+    };
+    if (this.#draw.chance(0.5)) this.#later(this.#draw.below(15_000), crash);
+    else this.#oncePromised(candidate, untilUs, crash);
+  }
+
+  /** As soon as a candidate has promised itself an epoch of which nobody else has heard. */
+  #oncePromised(candidate: EnsembleServer, untilUs: number, then: () => void): void {
+    this.#zab.onDurable = (server, { kind }) => {
+      if (server !== candidate.name || kind !== "acceptedEpoch") return;
+      this.#zab.onDurable = () => {};
+      if (this.#world.nowUs <= untilUs) this.#later(this.#draw.below(500), then);
+    };
   }
 
   /** Any number of them, a majority too. */
@@ -193,12 +207,14 @@ export class EnsembleNemesis {
     this.#later(this.#seconds(0.02, 9), () => host.resume());
   }
 
-  /** As SIGSTOP to all of them, or a laptop's lid: nobody must lose what he could not renew. */
+  /** As SIGSTOP to all of them, or a laptop's lid; what the wall shows afterwards may be anything. */
   pauseAll(): void {
     this.count++;
     const pauseUs = this.#seconds(1, 20);
+    const jumps = this.#draw.chance(0.3);
     for (const { actor } of this.#servers) {
       if (actor.host.running) actor.host.pause();
+      if (jumps) actor.host.clock.jump(this.#jump());
       this.#later(pauseUs + this.#draw.below(20_000), () => actor.host.resume());
     }
   }
@@ -218,7 +234,7 @@ export class EnsembleNemesis {
   fillDisk(): void {
     const server = this.#server();
     this.count++;
-    this.#badDisks.add(server);
+    this.#badDisks.set(server, () => {});
     server.actor.host.disk.fill(this.#draw.below(4));
     this.#later(this.#seconds(3, 6), () => this.#healDisk(server));
   }
@@ -226,7 +242,7 @@ export class EnsembleNemesis {
   breakDisk(): void {
     const server = this.#server();
     this.count++;
-    this.#badDisks.add(server);
+    this.#badDisks.set(server, () => {});
     server.actor.host.disk.failAfter(this.#draw.below(25), "EIO");
   }
 
@@ -245,8 +261,21 @@ export class EnsembleNemesis {
     this.count++;
     this.wipes++;
     server.actor.kill("power");
+    this.#badDisks.delete(server);
     server.wipe();
     this.#restartLater(server.actor);
+  }
+
+  /** A bit flips while a server is down: it refuses to start, and is mended, or does without. */
+  rotBit(): void {
+    const server = this.#server();
+    const { actor } = server;
+    if (!actor.host.running || this.#badDisks.has(server)) return this.crashInDiskWork();
+    this.#crash(actor);
+    const mend = flipSomeBit(actor.host.disk, this.#draw);
+    if (mend === undefined) return;
+    this.#badDisks.set(server, mend);
+    this.#later(this.#seconds(3, 6), () => this.#healDisk(server));
   }
 
   /** One server alone on its side, the leader most of the time. */
@@ -384,7 +413,11 @@ export class EnsembleNemesis {
   }
 
   #restartLater(actor: EnsembleServer["actor"]): void {
-    this.#later(this.#seconds(0.05, 3), () => {
+    this.#startLater(actor, 3);
+  }
+
+  #startLater(actor: EnsembleServer["actor"], withinSeconds: number): void {
+    this.#later(this.#seconds(0.05, withinSeconds), () => {
       if (!actor.host.running) actor.start();
     });
   }
@@ -401,8 +434,9 @@ export class EnsembleNemesis {
   }
 
   #healDisk(server: EnsembleServer): void {
-    this.#badDisks.delete(server);
     server.actor.host.disk.heal();
+    this.#badDisks.get(server)?.();
+    this.#badDisks.delete(server);
   }
 
   #healNetworkLater(): void {

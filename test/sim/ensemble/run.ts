@@ -152,7 +152,13 @@ class EnsembleRun {
           pauseUs,
         ),
     );
-    this.#nemesis = new EnsembleNemesis(world, this.#servers, this.#clients, draw.fork());
+    this.#nemesis = new EnsembleNemesis(
+      world,
+      this.#servers,
+      this.#clients,
+      this.#zab,
+      draw.fork(),
+    );
   }
 
   play(): SeedResult {

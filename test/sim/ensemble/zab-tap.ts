@@ -32,6 +32,8 @@ type LogReader = (each: (payload: Buffer, zxid: number) => void) => void;
 export class ZabRecorder implements ZabTrace {
   readonly links: MutableLink[] = [];
   readonly durable: Map<string, Durable[]> = new Map();
+  /** Called when something has become durable. */
+  onDurable: (server: string, what: Durable) => void = () => {};
   /** The leader heard of a session. */
   readonly hear: (session: string, server: string) => void;
   readonly #now: () => Moment;
@@ -141,6 +143,7 @@ export class ZabRecorder implements ZabTrace {
     const there = this.durable.get(server);
     if (there === undefined) this.durable.set(server, [what]);
     else there.push(what);
+    this.onDurable(server, what);
   }
 }
 
