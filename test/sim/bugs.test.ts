@@ -37,6 +37,7 @@ test("the bugs that the simulator must find are planted", () => {
     "commit-out-of-order",
     "diff-from-elsewhere",
     "digest-skipped-on-replay",
+    "election-ignores-epoch",
     "ephemeral-kept-after-expiry",
     "epoch-before-history",
     "expiry-too-early",

@@ -5,9 +5,9 @@ export const bug: Bug = {
   name: "commit-out-of-order",
   file: "server/zab/learner-handler.ts",
   anchor:
-    "this.#settledZxid = window.writeCommits(this.#settledZxid, settled, end - out.length, out);",
+    "this.#settledZxid = window.writeCommits(this.#settledZxid, upTo, end - out.length, out);",
   replacement:
-    "this.#settledZxid = window.writeCommits(settled - 1, settled, end - out.length, out);",
+    "this.#settledZxid = window.writeCommits(upTo - 1, upTo, end - out.length, out);",
   foundBy: ["CommitInOrder"],
   inEnsembles: true,
 };

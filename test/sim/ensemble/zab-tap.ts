@@ -1,7 +1,6 @@
 // Listens in on the quorum ports of a run: every packet at both ends of every link. It shares the
 // splitter of packets with the servers, whose bytes other tests hold against Apache's, and nothing else.
 
-import { createHash } from "node:crypto";
 import { PacketSplitter } from "../../../protocol/packet-splitter.ts";
 import {
   type Packet,
@@ -12,6 +11,7 @@ import {
   TOUCH_BYTES,
 } from "../../../protocol/quorum.ts";
 import { wordsHex, zxidEpoch } from "../../../protocol/zxid.ts";
+import { TraceHash } from "../../../server/testing/index.ts";
 import { type Connection, isWrite, type Moment, type Sent } from "../history.ts";
 import type { Recorder } from "../tap.ts";
 import { settledBy } from "./zab-facts.ts";
@@ -229,7 +229,9 @@ function sessionsIn({ type, bytes, dataStart, dataLength }: Packet): string[] {
 }
 
 export function txnHash(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+  const hash = new TraceHash();
+  hash.bytes(bytes);
+  return hash.digest();
 }
 
 function dataOf({ bytes, dataStart, dataLength }: Packet): Buffer {
