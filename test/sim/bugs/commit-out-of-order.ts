@@ -6,8 +6,7 @@ export const bug: Bug = {
   file: "server/zab/learner-handler.ts",
   anchor:
     "this.#settledZxid = window.writeCommits(this.#settledZxid, upTo, end - out.length, out);",
-  replacement:
-    "this.#settledZxid = window.writeCommits(upTo - 1, upTo, end - out.length, out);",
+  replacement: "this.#settledZxid = window.writeCommits(upTo - 1, upTo, end - out.length, out);",
   foundBy: ["CommitInOrder"],
   inEnsembles: true,
 };
