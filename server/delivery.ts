@@ -25,7 +25,7 @@ export class Delivery {
   readonly #clock: Clock;
   readonly #window: TxnWindow;
   #isScheduled = false;
-  /** Ascending. A term asks once or twice. */
+  /** Ascending. A term asks once or twice, and a learner for each session that comes back to it. */
   #waiting: { readonly zxid: Zxid; readonly done: () => void }[] = [];
 
   constructor(clock: Clock, window: TxnWindow, applier: Applier) {

@@ -252,6 +252,7 @@ export class Pipeline {
       else if (txnType === OpCode.closeSession) this.#desk.endedElsewhere(bytes, start);
       if (this.#syncs.length > 0) this.#syncs.settle(zxid);
     }
+    this.#desk.applied(this.#nowMs);
     this.#goOn();
   }
 

@@ -3,12 +3,17 @@
  *
  *     handshake, no session ──▶ created ──txn applied──▶ answered
  *     handshake with one ──────▶ known here ───────────▶ answered, the earlier connection is closed
+ *            ├──leader───▶ known, what was proposed is applied ──▶ answered
  *            └──learner──▶ REVALIDATE ──the leader knows it──▶ answered
  *     closeSession applied, whoever asked for it ──▶ its connection here is closed
  *
- * @see quorum-protocol W-3, server-semantics 5.3
+ * Who comes from another server may have asked for something there that is still on its way. It is
+ * answered behind that, so that it sees all of it or, since its old server may ask for nothing more,
+ * never any of it: whoever looks whether its create came through can rely on the answer.
+ *
+ * @see quorum-protocol W-3, server-semantics 5.3, client-protocol 10.5
  */
-import { sessionHex, wordsHex } from "../../protocol/zxid.ts";
+import { sessionHex, wordsHex, type Zxid } from "../../protocol/zxid.ts";
 import type { Session, SessionRoom } from "../session/sessions.ts";
 import type { DataTree } from "../tree/data-tree.ts";
 import type { Proposer } from "./proposer.ts";
@@ -23,6 +28,12 @@ interface Asked {
   readonly timeoutMs: number;
 }
 
+/** Who waits for what was proposed before it came. */
+interface Returning extends Asked {
+  readonly session: Session<Requester>;
+  readonly afterZxid: Zxid;
+}
+
 export class SessionDesk {
   readonly #tree: DataTree;
   readonly #sessions: SessionRoom<Requester>;
@@ -34,6 +45,8 @@ export class SessionDesk {
    * port lets connections in.
    */
   readonly #asked = new Map<string, Asked>();
+  /** Of a leader. Invariant: `afterZxid` ascends. As many at most as the port lets connections in. */
+  #returning: Returning[] = [];
 
   constructor(
     tree: DataTree,
@@ -72,7 +85,25 @@ export class SessionDesk {
       holder.cut("its session cannot be renewed without a quorum");
     } else {
       const session = isKnown ? this.#sessions.attach(high, low, timeoutMs) : undefined;
-      this.#give(holder, session, high, low, timeoutMs, nowMs);
+      const { confirmsSyncs, lastZxid } = this.#proposer;
+      if (session !== undefined && confirmsSyncs && lastZxid > this.#tree.lastZxid) {
+        this.#returning.push({ holder, timeoutMs, session, afterZxid: lastZxid });
+      } else {
+        this.#give(holder, session, high, low, timeoutMs, nowMs);
+      }
+    }
+  }
+
+  /** The tree has moved: who waited for that is answered. */
+  applied(nowMs: number): void {
+    if (this.#returning.length === 0) return;
+    const { lastZxid } = this.#tree;
+    const later = this.#returning.findIndex(({ afterZxid }) => afterZxid > lastZxid);
+    const due = this.#returning.splice(0, later === -1 ? this.#returning.length : later);
+    for (const { holder, session, timeoutMs } of due) {
+      if (!holder.isOpen) continue;
+      const living = session.closing ? undefined : session;
+      this.#give(holder, living, session.high, session.low, timeoutMs, nowMs);
     }
   }
 

@@ -19,7 +19,7 @@ export class DeferredReplies {
 
   /** Where one is written that goes behind `zxid`. */
   begin(zxid: Zxid): Writer {
-    this.#after = zxid;
+    this.#after = Math.max(this.#after, zxid);
     return this.#writer;
   }
 

@@ -234,7 +234,11 @@ export class LearnerBroadcast implements LeaderAccess {
       return;
     }
     const isValid = bytes.readUInt8(at + 8) !== 0;
-    this.#service?.revalidated(bytes.readInt32BE(at), bytes.readInt32BE(at + 4), isValid);
+    const [high, low] = [bytes.readInt32BE(at), bytes.readInt32BE(at + 4)];
+    // Its client reads what it wrote elsewhere: all that came before is applied first.
+    this.#term.replica.whenDelivered(() => {
+      if (!this.#isOver) this.#service?.revalidated(high, low, isValid);
+    });
   }
 
   #processHandover(packet: Packet): void {

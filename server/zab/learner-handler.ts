@@ -428,19 +428,21 @@ export class LearnerHandler implements QuorumLinkHandlers {
   }
 
   readonly #revalidated = (high: number, low: number, isValid: boolean): void => {
-    const replies = this.#beginReply();
+    // What the session asked for at its last server may be on its way: who comes back sees all of it
+    // or nothing, never a part of it later.
+    const replies = this.#beginReply(this.#term.replica.window.lastZxid);
     if (replies !== undefined) writeRevalidated(replies, high, low, isValid);
   };
 
-  /** Where an answer is written that must not overtake what is settled now (B-18). */
-  #beginReply(): Writer | undefined {
+  /** Where an answer is written that must not overtake `zxid`: what is settled by now (B-18). */
+  #beginReply(zxid: Zxid = this.#term.replica.window.committedZxid): Writer | undefined {
     if (this.state === "closed") return undefined;
     if (this.#replies.isFull) {
       this.close("more answers wait for it than are kept for a learner");
       return undefined;
     }
     this.#link.mark();
-    return this.#replies.begin(this.#term.replica.window.committedZxid);
+    return this.#replies.begin(zxid);
   }
 
   // States

@@ -159,6 +159,26 @@ test("a follower that is behind shows the past to others than the writer, until 
   expect(reader.reply(read).err).toBe(0);
 });
 
+// client-protocol 10.5/Curator; quorum-protocol W-3, I-18
+test("who comes back to another server sees all that it asked for before, or will never see it", () => {
+  for (const [from, to] of [
+    [1, 2],
+    [1, 3],
+    [3, 1],
+  ] as const) {
+    const room = new EnsembleRoom({ voters: 3 });
+    room.start();
+    expect(room.leader.sid).toBe(3);
+    const old = room.open(room.server(from));
+    for (const { host } of room.servers) host.disk.slow(1000);
+    old.create("/a");
+    room.runMs(TICK_MS / 10);
+    expect(old.frames).toEqual([]);
+    const back = room.open(room.server(to), old.reattach);
+    expect(exists(back, "/a"), `from ${from} to ${to}`).toBe(0);
+  }
+});
+
 // operations 1.2/14, 2.3/electionPortBindRetry
 test("an election port that is taken ends the server with 14 once it has tried often enough", () => {
   for (const [tries, exitCode] of [

@@ -197,13 +197,18 @@ test("a ping is answered with the sessions that were heard of, and with none of 
 });
 
 // quorum-protocol W-3, 5/6 REVALIDATE, 5/REVALIDATE req / rsp
-test("a session that comes from another server is asked for, and the answer is the pipeline's", () => {
+test("a session from another server is asked for, and answered behind all that came before", () => {
   const bench = new LearnerBench().follow(1);
   bench.access?.revalidate(0x0300_0019, 0x1d5d_0000, 8000);
   expect(bench.lines()).toEqual([`→ REVALIDATE ${"f".repeat(16)} [030000191d5d000000001f40]`]);
   const yes = Buffer.from("000000000000000701", "hex");
   const no = Buffer.from("000000000000000800", "hex");
-  bench.receive(withData(6, -1, yes), withData(6, -1, no));
+  // All that came before it is applied first: its client looks what became of its requests.
+  bench.receive(pairs(z(1, 1)), withData(6, -1, yes), withData(6, -1, no)).lines();
+  expect(bench.replica.applied).toEqual([]);
+  bench.release("delivered");
+  expect(bench.replica.applied).toEqual([z(1, 1)]);
+  bench.release("delivered");
   expect(bench.lines()).toEqual(["session 7 is true", "session 8 is false"]);
   bench.receive(withData(6, -1, yes.subarray(1)));
   expect(bench.lines()).toEqual(["link closed", "step down: REVALIDATE is too short"]);
