@@ -8,6 +8,12 @@
  * ago that was (E-11). Hence a founder votes with those who are as empty as it is, and with nobody
  * else: the first sign of data makes it wait again.
  *
+ * A server without a txn that has adopted an epoch is no founder, and this cannot be otherwise as
+ * long as evidence may be old: of three, 1 and 3 acknowledged a txn of that epoch, 1 is wiped, and 3,
+ * one of Apache's, repeats what it said when it was empty, and is gone. 2, which lacks the txn, must
+ * not get the vote of 1. The price: if all fall on their first start between the moment when the first
+ * of them saves an epoch and the moment when a quorum has, they wait for `initialize`, as they say.
+ *
  * Differs from ZooKeeper: there an empty server votes, unless `zookeeper.db.autocreate` is false.
  */
 import type { Notification } from "../../protocol/election.ts";

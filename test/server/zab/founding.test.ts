@@ -102,6 +102,19 @@ describe("empty voters alone", () => {
     expect(bench.warnings[0]).toContain('"server":2');
   });
 
+  test("never vote with one that has adopted an epoch, though it has no txn", () => {
+    const bench = empty();
+    bench.hear(2, "LOOKING v2 z0 r1 pe1");
+    // What 3 said when it was empty; since then it acknowledged a txn with 1, before 1 was wiped.
+    bench.hear(3, "LOOKING v3 z0 r1 pe0");
+    bench.pass(200);
+    bench.lose(3);
+    bench.hear(2, "LOOKING v2 z0 r5 pe1");
+    for (let second = 0; second < 10; second++) bench.pass(1000);
+    expect(bench.outcomes).toEqual([]);
+    expect(bench.core.vote.zxid).toBe(-1);
+  });
+
   test("join a leader that they founded with, and are counted", () => {
     const bench = empty();
     bench.hear(2, "LOOKING v2 z-1 r1 pe0");
