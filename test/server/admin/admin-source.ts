@@ -25,7 +25,7 @@ export function summary(...values: number[]): Summary {
   return result;
 }
 
-export function watches(...paths: [path: string, sessions: number[]][]): WatchesView {
+function watches(...paths: [path: string, sessions: number[]][]): WatchesView {
   const bySession = new Map<number, { session: { high: number; low: number } }>();
   const watched = paths.map(([path, sessions]) => {
     const watchers = new Map<{ session: { high: number; low: number } }, number>();

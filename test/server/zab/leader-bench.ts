@@ -52,7 +52,7 @@ const NAMES: ReadonlyMap<number, string> = new Map(
 const TREE: Buffer = Buffer.from("tree!");
 
 /** The bytes of a txn: a header, and something behind it. */
-export function txn(zxid: Zxid, length = 20): Buffer {
+function txn(zxid: Zxid, length = 20): Buffer {
   const out = new Writer();
   out.words(0, 1);
   out.int(0);
