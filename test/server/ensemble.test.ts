@@ -159,7 +159,7 @@ test("a follower that is behind shows the past to others than the writer, until 
   expect(reader.reply(read).err).toBe(0);
 });
 
-// client-protocol 10.5/Curator; quorum-protocol W-3, I-18
+// client-protocol 10.5/Curator "protected"; quorum-protocol W-3, I-18
 test("who comes back to another server sees all that it asked for before, or will never see it", () => {
   for (const [from, to] of [
     [1, 2],
