@@ -10,6 +10,7 @@ import { ANYONE, RawClient } from "./raw-client.ts";
 import type { RecordedLoad } from "./recorded-load.ts";
 import { lastLoggedZxid } from "./txn-log.ts";
 import { pause, until } from "./until.ts";
+import { LOAD_ROOT } from "./write-ledger.ts";
 
 /** Fewer than any leader keeps in memory. */
 const MISSED_WRITES = 100;
@@ -66,7 +67,7 @@ export async function forceTrunc(
     writeCreateRequest(writer, { path, data: null, acl: [...ANYONE], flags: 0 });
   });
   client.send(OpCode.setData, (writer) => {
-    writeSetDataRequest(writer, { path: "/", data: Buffer.from("lost"), version: -1 });
+    writeSetDataRequest(writer, { path: LOAD_ROOT, data: Buffer.from("lost"), version: -1 });
   });
   const others = ensemble.voters.filter((each) => each !== leader);
   let known = -1;
