@@ -40,17 +40,11 @@ const CHILDREN = 500;
 const READ_EVERY = 8;
 const RESTING_READ_MS = 200;
 const PROBLEMS_TOLD = 20;
-const SECOND_MS = 1000;
 
 export class RecordedLoad {
   readonly #writers: readonly LoadWriter[];
   readonly #record: WriteLedger;
   #running: Promise<void>[] = [];
-  /** Acknowledged in each second in which nobody paused it. */
-  readonly #perSecond: number[] = [];
-  #counting: NodeJS.Timeout | undefined;
-  #countedTo = 0;
-  #wasPaused = false;
 
   private constructor(ports: readonly number[], options: LoadOptions) {
     const { clients = 4, writesPerSecond = 400, replyLimitMs = 3000 } = options;
@@ -67,7 +61,6 @@ export class RecordedLoad {
   static start(ports: readonly number[], options: LoadOptions = {}): RecordedLoad {
     const load = new RecordedLoad(ports, options);
     load.#running = load.#writers.map((each) => each.run());
-    load.#counting = setInterval(() => load.#countSecond(), SECOND_MS);
     return load;
   }
 
@@ -83,12 +76,6 @@ export class RecordedLoad {
   /** Sessions that were over when their client came back. */
   get expiredSessions(): number {
     return this.#writers.reduce((sum, each) => sum + each.session.expired, 0);
-  }
-
-  /** Acknowledged in a second, in the median of those in which it was not paused. */
-  get acknowledgedPerSecond(): number {
-    const sorted = this.#perSecond.toSorted((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] ?? 0;
   }
 
   /** The longest time between two acknowledgements, since the beginning or the last call. */
@@ -115,7 +102,6 @@ export class RecordedLoad {
 
   /** Resolves when no write is in flight any more; the sessions are kept alive by reads. */
   async pause(): Promise<void> {
-    this.#wasPaused = true;
     for (const each of this.#writers) each.isPaused = true;
     await until("no write is in flight", () => this.#writers.every((each) => each.isResting));
   }
@@ -126,7 +112,6 @@ export class RecordedLoad {
 
   /** Ends the writing; what is in flight is waited for. */
   async stop(): Promise<void> {
-    clearInterval(this.#counting);
     for (const each of this.#writers) each.stop();
     await Promise.all(this.#running);
   }
@@ -134,13 +119,6 @@ export class RecordedLoad {
   /** What is wrong with a tree that was read after `stop`, and with what the clients saw. */
   problems(tree: ReadonlyMap<string, SeenZnode>): string[] {
     return [...this.#record.surprises, ...this.#record.check(tree)].slice(0, PROBLEMS_TOLD);
-  }
-
-  #countSecond(): void {
-    const count = this.acknowledged - this.#countedTo;
-    this.#countedTo = this.acknowledged;
-    if (!this.#wasPaused) this.#perSecond.push(count);
-    this.#wasPaused = this.#writers.some((each) => each.isPaused);
   }
 }
 

@@ -27,6 +27,7 @@ export type Direction = readonly [leader: MemberKind, learner: MemberKind];
 
 export interface CellOutcome {
   readonly acknowledged: number;
+  /** While everybody served. */
   readonly acknowledgedPerSecond: number;
   /** Of every kind, beside those that are recorded. */
   readonly motley: number;
@@ -44,7 +45,7 @@ const WRITES_PER_SECOND = 550;
 /** As ours says it of a txn that it applies, and of one that it replays. */
 const DIVERGED = ["the tree here is not the leader's", "is not what the txn says"];
 /** Between two blows. */
-const CALM_WRITES = 200;
+const CALM_WRITES = 300;
 
 /** What a story may do to its servers. Each step ends with all of them serving. */
 export class CellRun {
@@ -53,6 +54,8 @@ export class CellRun {
   readonly #motley: MotleyLoad;
   readonly #observer: number | undefined;
   readonly #counts = new Map<string, number>();
+  #calmWrites = 0;
+  #calmMs = 0;
 
   constructor(
     ensemble: Ensemble,
@@ -82,7 +85,7 @@ export class CellRun {
 
   /** SIGKILL of a learner, who misses a little. */
   async diff(sid: number): Promise<void> {
-    await this.#load.more(CALM_WRITES);
+    await this.#calm();
     const learner = this.ensemble.member(sid);
     this.#count(killed("learner", learner.kind));
     await forceDiff(this.ensemble, this.#load, learner);
@@ -90,13 +93,13 @@ export class CellRun {
 
   /** SIGKILL of a learner, who comes back with an empty disk. */
   async snap(sid: number): Promise<void> {
-    await this.#load.more(CALM_WRITES);
+    await this.#calm();
     await forceSnap(this.ensemble, this.#load, this.ensemble.member(sid));
   }
 
   /** SIGKILL of all at once. */
   async killAll(): Promise<void> {
-    await this.#load.more(CALM_WRITES);
+    await this.#calm();
     const { members } = this.ensemble;
     await Promise.all(members.map((each) => each.kill()));
     for (const each of members) each.start();
@@ -105,7 +108,7 @@ export class CellRun {
 
   /** SIGSTOP of a server: the others go on, and it wakes up in another world. */
   async freeze(sid: number): Promise<void> {
-    await this.#load.more(CALM_WRITES);
+    await this.#calm();
     const member = this.ensemble.member(sid);
     member.pause();
     await this.#load.more(CALM_WRITES);
@@ -115,7 +118,7 @@ export class CellRun {
 
   /** Nothing passes between a server and the others for a while. */
   async isolate(sid: number): Promise<void> {
-    await this.#load.more(CALM_WRITES);
+    await this.#calm();
     const sids = this.ensemble.members.map((each) => each.sid);
     const others = sids.filter((each) => each !== sid);
     this.ensemble.partition([sid], others);
@@ -126,7 +129,7 @@ export class CellRun {
 
   /** What one server says is not heard by another for a while. */
   async silence(from: number, to: number): Promise<void> {
-    await this.#load.more(CALM_WRITES);
+    await this.#calm();
     this.ensemble.cut(from, to);
     await this.#load.more(CALM_WRITES);
     this.ensemble.heal();
@@ -135,7 +138,7 @@ export class CellRun {
 
   /** The leader has logged what nobody else has, and is killed; an observer gets its disk as well. */
   async trunc(): Promise<void> {
-    await this.#load.more(CALM_WRITES);
+    await this.#calm();
     // A session that ends would be a write behind the leader's back.
     await this.#motley.stop();
     const heir = this.#observer === undefined ? undefined : this.ensemble.member(this.#observer);
@@ -155,7 +158,7 @@ export class CellRun {
     if (problems.length > 0) problems.push(ensemble.logTails());
     return {
       acknowledged: this.#load.acknowledged,
-      acknowledgedPerSecond: this.#load.acknowledgedPerSecond,
+      acknowledgedPerSecond: Math.round((1000 * this.#calmWrites) / this.#calmMs),
       motley: this.#motley.done,
       unknown: this.#load.unknown,
       counts: this.#counts,
@@ -163,8 +166,16 @@ export class CellRun {
     };
   }
 
-  async #kill(role: Role, member: EnsembleMember): Promise<void> {
+  /** Everybody serves, for a while. */
+  async #calm(): Promise<void> {
+    const [writes, ms] = [this.#load.acknowledged, performance.now()];
     await this.#load.more(CALM_WRITES);
+    this.#calmWrites += this.#load.acknowledged - writes;
+    this.#calmMs += performance.now() - ms;
+  }
+
+  async #kill(role: Role, member: EnsembleMember): Promise<void> {
+    await this.#calm();
     this.#count(killed(role, member.kind));
     await member.kill();
     await this.#load.more(CALM_WRITES);
@@ -252,7 +263,7 @@ export async function runCell(cell: Cell, options: CellOptions): Promise<CellOut
     writesPerSecond: WRITES_PER_SECOND,
   });
   const addresses = ensemble.members.map((each) => each.address);
-  const motley = MotleyLoad.start(addresses, { seed, withTtl: true, clients: 4, intervalMs: 10 });
+  const motley = MotleyLoad.start(addresses, { seed, withTtl: true, clients: 3, intervalMs: 15 });
   try {
     const run = new CellRun(ensemble, load, motley, observer);
     await cell.story(run);

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { missingFrom, runCell } from "./cell.ts";
 import { CELLS } from "./cells.ts";
 
-/** What the clients are acknowledged at least, in the median second. */
+/** What the clients are acknowledged at least, while everybody serves. */
 const PER_SECOND = 200;
 
 const NAMED = CELLS.map((cell) => [cell.name, cell] as const);
