@@ -133,35 +133,38 @@ export class EnsembleNemesis {
   /** The leader, and whoever is elected next before he is in office: epochs that few heard of. */
   crashCandidates(): void {
     this.crashLeader();
-    this.#crashCandidate(this.#draw.between(1, 4), this.#world.nowUs + CANDIDATES_MAX_US);
+    const times = this.#draw.between(1, 5);
+    this.#crashCandidate(times, this.#world.nowUs + CANDIDATES_MAX_US, this.#draw.chance(0.6));
   }
 
-  #crashCandidate(times: number, untilUs: number): void {
+  /** @param isSecret as soon as it has promised itself an epoch, and has told nobody */
+  #crashCandidate(times: number, untilUs: number, isSecret: boolean): void {
     if (times === 0 || this.#over || this.#world.nowUs > untilUs) return;
     const candidate = this.#servers.find((server) => server.leads && !server.serves);
     if (candidate === undefined) {
-      this.#later(POLL_US, () => this.#crashCandidate(times, untilUs));
+      this.#later(POLL_US, () => this.#crashCandidate(times, untilUs, isSecret));
       return;
     }
     const crash = (): void => {
       if (candidate.actor.host.running && !this.#over) {
         this.count++;
         candidate.actor.kill(this.#draw.pick(["kill", "power"]));
-        const isLast = times === 1;
-        this.#startLater(candidate.actor, isLast ? 2 : 0.1);
+        // Back before the others have elected somebody else, or long after that.
+        if (times === 1) this.#restartLater(candidate.actor);
+        else this.#startLater(candidate.actor, 0.002, 0.02);
       }
-      this.#crashCandidate(times - 1, untilUs);
+      this.#crashCandidate(times - 1, untilUs, isSecret);
     };
-    if (this.#draw.chance(0.5)) this.#later(this.#draw.below(15_000), crash);
-    else this.#oncePromised(candidate, untilUs, crash);
+    if (isSecret) this.#oncePromised(candidate, untilUs, crash);
+    else this.#later(this.#draw.below(15_000), crash);
   }
 
-  /** As soon as a candidate has promised itself an epoch of which nobody else has heard. */
   #oncePromised(candidate: EnsembleServer, untilUs: number, then: () => void): void {
     this.#zab.onDurable = (server, { kind }) => {
       if (server !== candidate.name || kind !== "acceptedEpoch") return;
       this.#zab.onDurable = () => {};
-      if (this.#world.nowUs <= untilUs) this.#later(this.#draw.below(500), then);
+      // What it writes behind that leaves at the end of its turn.
+      if (this.#world.nowUs <= untilUs) this.#later(0, then);
     };
   }
 
@@ -306,7 +309,8 @@ export class EnsembleNemesis {
       this.count++;
       leader.actor.kill(this.#draw.pick(["kill", "power"]));
       this.#startOnceLed(leader, this.#world.nowUs + STRANDED_MAX_US);
-      if (this.#draw.chance(0.2)) this.#crashCandidate(1, this.#world.nowUs + CANDIDATES_MAX_US);
+      if (!this.#draw.chance(0.2)) return;
+      this.#crashCandidate(1, this.#world.nowUs + CANDIDATES_MAX_US, false);
     });
   }
 
@@ -413,11 +417,11 @@ export class EnsembleNemesis {
   }
 
   #restartLater(actor: EnsembleServer["actor"]): void {
-    this.#startLater(actor, 3);
+    this.#startLater(actor, 0.05, 3);
   }
 
-  #startLater(actor: EnsembleServer["actor"], withinSeconds: number): void {
-    this.#later(this.#seconds(0.05, withinSeconds), () => {
+  #startLater(actor: EnsembleServer["actor"], least: number, most: number): void {
+    this.#later(this.#seconds(least, most), () => {
       if (!actor.host.running) actor.start();
     });
   }
