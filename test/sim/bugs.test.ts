@@ -43,6 +43,7 @@ test("the bugs that the simulator must find are planted", () => {
     "expiry-too-early",
     "learner-acks-before-fsync",
     "learner-expires-sessions",
+    "older-epoch-accepted",
     "promise-not-saved",
     "quorum-less-one",
     "read-before-own-write",

@@ -149,14 +149,23 @@ export class EnsembleNemesis {
       if (candidate.actor.host.running && !this.#over) {
         this.count++;
         candidate.actor.kill(this.#draw.pick(["kill", "power"]));
-        // Back before the others have elected somebody else, or long after that.
         if (times === 1) this.#restartLater(candidate.actor);
-        else this.#startLater(candidate.actor, 0.002, 0.02);
+        else this.#restartUnnoticed(candidate);
       }
       this.#crashCandidate(times - 1, untilUs, isSecret);
     };
     if (isSecret) this.#oncePromised(candidate, untilUs, crash);
     else this.#later(this.#draw.below(15_000), crash);
+  }
+
+  /** It is back before the others, who stand still, can elect somebody else. */
+  #restartUnnoticed(server: EnsembleServer): void {
+    this.#startLater(server.actor, 0.001, 0.005);
+    for (const { actor } of this.#servers) {
+      if (actor === server.actor || !actor.host.running) continue;
+      actor.host.pause();
+      this.#later(this.#seconds(0.01, 0.03), () => actor.host.resume());
+    }
   }
 
   #oncePromised(candidate: EnsembleServer, untilUs: number, then: () => void): void {
