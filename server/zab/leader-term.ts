@@ -14,6 +14,8 @@ export interface Term {
   readonly syncLimit: number;
   /** Undefined until the term is established. */
   readonly service: LeaderService | undefined;
+  /** It hands over: nothing that would become a txn is taken any more. */
+  readonly isLeaving: boolean;
   /** The newest round of pings (sync-rounds.ts). */
   readonly round: number;
   /** FOLLOWERINFO or OBSERVERINFO. Returns why it is refused, if it is. */

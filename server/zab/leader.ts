@@ -189,14 +189,13 @@ export class Leader implements Term {
     this.#effects.stepDown(reason);
   }
 
-  /**
-   * Goes in good order, once the pipeline takes no more writes (handover.ts).
-   */
+  get isLeaving(): boolean {
+    return this.#handover !== undefined;
+  }
+
+  /** Goes in good order, once the pipeline takes no more writes (handover.ts). */
   handOver(): void {
-    if (this.phase !== "broadcasting") {
-      this.resign("it is to stop");
-      return;
-    }
+    if (this.phase !== "broadcasting") return this.resign("it is to stop");
     this.#handover ??= new Handover(this.#verifier, this.replica, this.log, () =>
       this.resign("it is to stop, and all is settled"),
     );

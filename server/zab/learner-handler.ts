@@ -387,6 +387,8 @@ export class LearnerHandler implements QuorumLinkHandlers {
         return this.#answer(packet, service);
       case PacketType.REQUEST:
         if (service === undefined) return "a REQUEST before UPTODATE";
+        // Its client hears that the connection is lost when the term ends, as T-10 says.
+        if (this.#term.isLeaving) return undefined;
         if (!isSync(packet)) return passRequest(packet, this.sid, service);
         this.#term.syncRequested(this);
         return undefined;

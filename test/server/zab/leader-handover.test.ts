@@ -1,6 +1,7 @@
 // A leader that goes in good order (operations.md 9.4).
 
 import { expect, test } from "vitest";
+import { OpCode } from "../../../protocol/opcodes.ts";
 import { type FakeLearner, LeaderBench, z } from "./leader-bench.ts";
 
 const GONE = "it is to stop, and all is settled";
@@ -28,6 +29,16 @@ test("what is outstanding is settled first, then the most advanced follower is n
   ]);
   bench.releaseAll();
   expect(bench.lines()).toEqual([`2 closed: ${GONE}`, `3 closed: ${GONE}`, `step down: ${GONE}`]);
+});
+
+// A txn that only the leader has would make its return a TRUNC or a SNAP.
+test("requests that come meanwhile become no txns", () => {
+  const [bench, first] = established();
+  bench.propose();
+  bench.handOver();
+  first?.request(7, 3, OpCode.create, "record");
+  expect(bench.requests).toEqual([]);
+  expect(bench.leader.phase).toBe("broadcasting");
 });
 
 // quorum-protocol 5
