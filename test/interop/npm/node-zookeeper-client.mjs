@@ -194,7 +194,11 @@ async function restart(session) {
   await settle();
   const id = hex(client.getSessionId());
   const connections = session.connections;
+  // Kept away until the server serves: one that is just starting may take a connection and forget
+  // it, and this client waits for the answer to its handshake for ever.
+  await demand("cut");
   await demand("restart");
+  await demand("heal");
   await until("a connection", () => session.connections > connections);
   say(`the same session: ${hex(client.getSessionId()) === id}`);
   client.exists("/n/e", answered("its ephemeral", statText));
@@ -241,14 +245,16 @@ async function expiry({ client }) {
   say("silent: expired");
 }
 
-const mine = await open("mine", address);
+const mine = await open("mine", fragileAddress);
 await requests(mine);
 await transactions(mine);
 await watches(mine);
 await accessControl(mine);
 await below();
 await restart(mine);
-await missedEvents(mine);
-await expiry(mine);
 await close(mine);
+const other = await open("other", address);
+await missedEvents(other);
+await expiry(other);
+await close(other);
 process.exit(0);
