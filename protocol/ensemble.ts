@@ -56,7 +56,9 @@ export interface ClientAddress {
 }
 
 /** Ends the sentence "expected ..., got ..." where `parseMember` found nothing. */
-export const MEMBER_EXPECTED = "host:quorumPort:electionPort[:role][;[clientHost:]clientPort]";
+export const MEMBER_EXPECTED: string =
+  "host:quorumPort:electionPort[:participant|:observer][;[clientHost:]clientPort], " +
+  "ports from 1 to 65535, IPv6 in brackets";
 
 const HOST = String.raw`(?:\[[^\s[\]]+\]|[^\s:;|[\]]+)`;
 const ADDRESS = new RegExp(String.raw`^(${HOST}):(\d+):(\d+)(?::(participant|observer))?$`, "i");
@@ -133,7 +135,10 @@ function hierarchyProblem({ members, groups, weights }: EnsembleConfig): string 
   for (const { sid, role } of members.values()) {
     if (role === "participant" && !grouped.has(sid)) return `server ${sid} is in no group`;
   }
-  return undefined;
+  for (const { sid, role } of members.values()) {
+    if (role === "participant" && (weights.get(sid) ?? 1) > 0) return undefined;
+  }
+  return "every participant has the weight 0: nobody could be elected";
 }
 
 /** Reads the text of a whole configuration, or says what is wrong with it. */

@@ -223,7 +223,7 @@ const REFUSED: Readonly<Record<string, KeyRule>> = {
 
 /** Families of keys, asked after the tables. */
 const FAMILIES: readonly (readonly [RegExp, KeyRule])[] = [
-  [/^(server|group|weight)\.\d+$/, { kind: "members" }],
+  [/^(server|group|weight)\./, { kind: "members" }],
   [
     /^authProvider\./,
     refused(

@@ -28,8 +28,8 @@ const SESSION_ID_SIDS = 256;
 export class MemberLines {
   readonly #problems: Problems;
   readonly #lines: MemberLine[] = [];
-  readonly #groups: [number, readonly number[]][] = [];
-  readonly #weights: [number, number][] = [];
+  readonly #groups: { number: number; sids: readonly number[]; said: Assignment }[] = [];
+  readonly #weights: { sid: number; weight: number; said: Assignment }[] = [];
   /** The first line of any kind, for what is wrong with all of them. */
   #first: Assignment | undefined;
   #hasUnreadable = false;
@@ -58,8 +58,9 @@ export class MemberLines {
   /** Takes a line `server.N`, `group.N` or `weight.N`. */
   add(said: Assignment): void {
     this.#first ??= said;
-    const [kind, number = ""] = said.key.split(".");
-    const id = parseSid(number);
+    const dot = said.key.indexOf(".");
+    const kind = said.key.slice(0, dot);
+    const id = parseSid(said.key.slice(dot + 1));
     if (id === undefined) {
       this.#hasUnreadable = true;
       this.#problems.fail(said.keyAt, `${said.key}: expected a number from 0 to 2^53 - 1`);
@@ -70,11 +71,11 @@ export class MemberLines {
     } else if (kind === "group") {
       const sids = parseGroup(said.value);
       if (sids === undefined) this.#failValue(said, "numbers of servers with colons between them");
-      else this.#groups.push([id, sids]);
+      else this.#groups.push({ number: id, sids, said });
     } else {
       const weight = parseSid(said.value);
       if (weight === undefined) this.#failValue(said, "a weight, 0 or more");
-      else this.#weights.push([id, weight]);
+      else this.#weights.push({ sid: id, weight, said });
     }
   }
 
@@ -84,8 +85,14 @@ export class MemberLines {
     readonly extendedTypes: boolean;
   }): EnsembleConfig | undefined {
     const members = this.#lines.map(({ member }) => member);
-    const made = makeEnsemble(0, members, this.#groups, this.#weights);
+    const made = makeEnsemble(
+      0,
+      members,
+      this.#groups.map(({ number, sids }) => [number, sids]),
+      this.#weights.map(({ sid, weight }) => [sid, weight]),
+    );
     this.#checkAddresses(options.multiAddress);
+    this.#warnOfUnknown();
     this.#checkSids(options.extendedTypes);
     const { first } = this;
     if (first !== undefined) {
@@ -110,7 +117,7 @@ export class MemberLines {
             said.valueAt,
             `${said.key}: the quorum port and the election port must not be the same`,
           );
-        } else if (!isLoopback(address.host)) {
+        } else {
           this.#checkTaken(taken, address, said);
         }
       }
@@ -122,9 +129,29 @@ export class MemberLines {
       const place = `${address.host.toLowerCase()}:${port}`;
       const other = taken.get(place);
       if (other !== undefined) {
-        this.#problems.fail(said.valueAt, `${said.key}: ${place} is also an address of ${other}`);
+        const message = `${said.key}: ${place} is also an address of ${other}`;
+        // ZooKeeper lets loopback pass: each of them may mean a machine of its own.
+        if (isLoopback(address.host)) this.#problems.warn(said.valueAt, message);
+        else this.#problems.fail(said.valueAt, message);
       }
       taken.set(place, said.key);
+    }
+  }
+
+  /** ZooKeeper does not look at them either: what is in no line has no vote. */
+  #warnOfUnknown(): void {
+    const known = new Set(this.#lines.map(({ member }) => member.sid));
+    for (const { sids, said } of this.#groups) {
+      const unknown = sids.filter((sid) => !known.has(sid));
+      if (unknown.length > 0) {
+        this.#problems.warn(
+          said.valueAt,
+          `${said.key}: no line server.${unknown.join(", server.")}`,
+        );
+      }
+    }
+    for (const { sid, said } of this.#weights) {
+      if (!known.has(sid)) this.#problems.warn(said.keyAt, `${said.key}: no line server.${sid}`);
     }
   }
 

@@ -66,6 +66,7 @@ export class ModeReader {
     const own = this.#findOwnLine();
     if (config === undefined || own === undefined) return undefined;
     this.#takeClientAddress(own);
+    this.#compareClientPort(own);
     this.#comparePeerType(own);
     const settings = ensembleSettings(
       own.member.sid,
@@ -138,6 +139,21 @@ export class ModeReader {
     }
     this.#from.settings.server.clientPort = member.client.port;
     if (host !== undefined) this.#from.settings.server.clientPortAddress = host;
+  }
+
+  /** Else only a term as leader would find out, when its port is taken. */
+  #compareClientPort({ member, said }: MemberLine): void {
+    const { clientPort, clientPortAddress } = this.#from.settings.server;
+    const clientHost = withoutWildcard(clientPortAddress);
+    for (const { host, quorumPort, electionPort } of member.addresses) {
+      const isOwn = clientPort === quorumPort || clientPort === electionPort;
+      if (isOwn && (clientHost === undefined || clientHost === host)) {
+        this.#from.problems.fail(
+          said.valueAt,
+          `${said.key}: ${clientPort} is the client port, servers need ports of their own`,
+        );
+      }
+    }
   }
 
   #comparePeerType({ member, said }: MemberLine): void {

@@ -155,7 +155,7 @@ test("where there are groups, everybody who votes is in one and has a weight", (
 test.each([
   [
     "server.1=a:1",
-    'server.1: expected host:quorumPort:electionPort[:role][;[clientHost:]clientPort], got "a:1"',
+    'server.1: expected host:quorumPort:electionPort[:participant|:observer][;[clientHost:]clientPort], ports from 1 to 65535, IPv6 in brackets, got "a:1"',
   ],
   ["server.x=a:1:2", '"server.x" does not belong to a configuration'],
   ["server.1.1=a:1:2", '"server.1.1" does not belong to a configuration'],

@@ -249,7 +249,19 @@ test("members that share a number, an address or their own two ports are refused
   ]);
   expect(
     problems(`${THREE}server.4=localhost:1:2:observer\nserver.5=localhost:1:2:observer`),
-  ).toEqual([]);
+  ).toEqual([
+    "zoo.cfg:9:10: warning: server.5: localhost:1 is also an address of server.4",
+    "zoo.cfg:9:10: warning: server.5: localhost:2 is also an address of server.4",
+  ]);
+});
+
+test("a line whose number is none is refused, not passed over as an unknown key", () => {
+  expect(problems(`${THREE}server.l=d:1:2`)).toEqual([
+    "zoo.cfg:8:1: error: server.l: expected a number from 0 to 2^53 - 1",
+  ]);
+  expect(problems(`${THREE}server.4.=d:1:2`)).toEqual([
+    "zoo.cfg:8:1: error: server.4.: expected a number from 0 to 2^53 - 1",
+  ]);
 });
 
 // operations 2.3/group.<g>=sid[:sid…] weight.<sid>=n
@@ -266,6 +278,26 @@ test("groups and weights make a hierarchical quorum, and must cover everybody wh
     'zoo.cfg:8:9: error: group.1: expected numbers of servers with colons between them, got "one"',
     'zoo.cfg:9:10: error: weight.1: expected a weight, 0 or more, got "-1"',
   ]);
+});
+
+test("groups and weights that cannot be meant are told", () => {
+  expect(problems(`${THREE}group.1=1:2:3:8:9\nweight.7=1`)).toEqual([
+    "zoo.cfg:8:9: warning: group.1: no line server.8, server.9",
+    "zoo.cfg:9:1: warning: weight.7: no line server.7",
+  ]);
+  expect(problems(`${THREE}group.1=1:2:3\nweight.1=0\nweight.2=0\nweight.3=0`)).toEqual([
+    "zoo.cfg:5:1: error: every participant has the weight 0: nobody could be elected",
+  ]);
+});
+
+test("the client port is none of the two ports for servers, where they listen", () => {
+  const own = THREE.replace("server.2=b:2888:3888", "server.2=b:2888:2181");
+  expect(problems(own)).toEqual([
+    "zoo.cfg:6:10: error: server.2: 2181 is the client port, servers need ports of their own",
+  ]);
+  expect(problems(`${own}clientPortAddress=b`)).toHaveLength(1);
+  expect(problems(`${own}clientPortAddress=other`)).toEqual([]);
+  expect(problems(own, "1")).toEqual([]);
 });
 
 // operations 2.4/multiAddress.enabled / .reachabilityCheckEnabled /; quorum-protocol Trap 17

@@ -510,7 +510,7 @@ test.each([
   "",
 ])("a member's line %j is shown beside its form", (line) => {
   expect(problems(`server.2=${line}`)).toEqual([
-    `zoo.cfg:3:10: error: server.2: expected host:quorumPort:electionPort[:role][;[clientHost:]clientPort], got "${line}"`,
+    `zoo.cfg:3:10: error: server.2: expected host:quorumPort:electionPort[:participant|:observer][;[clientHost:]clientPort], ports from 1 to 65535, IPv6 in brackets, got "${line}"`,
   ]);
 });
 
