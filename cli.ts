@@ -4,7 +4,7 @@
  * so that `quorate version` does not load a server.
  */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import type { CommandLineSetting } from "./server/config-file.ts";
+import type { CommandLineSetting } from "./server/config/config-file.ts";
 
 /** As operations 1.2 numbers them. */
 const FAILED = 1;

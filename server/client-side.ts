@@ -2,7 +2,7 @@
 import type { Host } from "../protocol/host.ts";
 import { Answering } from "./admin/answering.ts";
 import type { Summary } from "./admin/summary.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/config.ts";
 import { connectionLimit } from "./descriptors.ts";
 import type { Logger } from "./log.ts";
 import { ClientPort } from "./net/client-port.ts";

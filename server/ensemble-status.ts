@@ -3,7 +3,7 @@ import { ensembleText } from "../protocol/ensemble.ts";
 import type { Clock } from "../protocol/host.ts";
 import type { EnsembleView, LeadingView, SizesView } from "./admin/source.ts";
 import { Summary } from "./admin/summary.ts";
-import type { EnsembleSettings } from "./config-ensemble.ts";
+import type { EnsembleSettings } from "./config/ensemble.ts";
 import type { PipelineStats } from "./pipeline/stats.ts";
 import type { Serving } from "./serving.ts";
 import type { Leader } from "./zab/leader.ts";

@@ -13,8 +13,8 @@ import type { Host, HostError, ListenAddress, Timer } from "../protocol/host.ts"
 import { makeZxid, type Zxid, zxidHex } from "../protocol/zxid.ts";
 import { Summary } from "./admin/summary.ts";
 import { introduceClientPort } from "./client-side.ts";
-import type { ServerConfig } from "./config.ts";
-import type { EnsembleSettings } from "./config-ensemble.ts";
+import type { ServerConfig } from "./config/config.ts";
+import type { EnsembleSettings } from "./config/ensemble.ts";
 import { EnsembleStatus } from "./ensemble-status.ts";
 import type { Logger } from "./log.ts";
 import type { ClientPort } from "./net/client-port.ts";
@@ -22,7 +22,7 @@ import { ElectionPort } from "./net/election-port.ts";
 import { QuorumPort } from "./net/quorum-port.ts";
 import { openReplica } from "./open-replica.ts";
 import { PipelineStats } from "./pipeline/stats.ts";
-import type { StoredReplica } from "./replica.ts";
+import type { StoredReplica } from "./replica/replica.ts";
 import {
   type AnyServer,
   ExitCode,

@@ -3,7 +3,7 @@
  * around it.
  */
 export { nodeHost } from "../protocol/node-host.ts";
-export { defaultConfig, type ServerConfig } from "./config.ts";
+export { defaultConfig, type ServerConfig } from "./config/config.ts";
 export type { Logger } from "./log.ts";
 export { Server } from "./server.ts";
 export type { ServerEvents, ServerFailure } from "./server-face.ts";

@@ -3,7 +3,7 @@
  * pino stays behind this type, so that a simulated server logs into memory.
  */
 import { destination, pino, stdTimeFunctions } from "pino";
-import type { LogLevel } from "./config.ts";
+import type { LogLevel } from "./config/config.ts";
 
 export interface Logger {
   debug: LogLine;

@@ -2,10 +2,10 @@
 import { ensembleText } from "../protocol/ensemble.ts";
 import type { Host } from "../protocol/host.ts";
 import { zxidHex } from "../protocol/zxid.ts";
-import type { ServerConfig } from "./config.ts";
-import type { EnsembleSettings } from "./config-ensemble.ts";
+import type { ServerConfig } from "./config/config.ts";
+import type { EnsembleSettings } from "./config/ensemble.ts";
 import type { Logger } from "./log.ts";
-import { type ReplicaEvents, StoredReplica } from "./replica.ts";
+import { type ReplicaEvents, StoredReplica } from "./replica/replica.ts";
 
 /** @throws RecoveryError the server must not start; HostError. */
 export function openReplica(

@@ -15,7 +15,7 @@ import type {
 } from "./admin/source.ts";
 import type { Summary, SummaryView } from "./admin/summary.ts";
 import { addressText } from "./admin/words/texts.ts";
-import type { FourLetterWhitelist, ServerConfig } from "./config.ts";
+import type { FourLetterWhitelist, ServerConfig } from "./config/config.ts";
 import { descriptorLimit } from "./descriptors.ts";
 import type { ClientPort } from "./net/client-port.ts";
 import type { Connection } from "./net/connection.ts";

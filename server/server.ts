@@ -3,7 +3,7 @@
  * what the host calls back, so that a server runs as well in a simulator's plain loop.
  */
 import type { Host } from "../protocol/host.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/config.ts";
 import { EnsembleServer } from "./ensemble.ts";
 import type { Logger } from "./log.ts";
 import type { AnyServer, ServerEvents } from "./server-face.ts";

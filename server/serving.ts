@@ -17,7 +17,7 @@ import {
   zxidEpoch,
 } from "../protocol/zxid.ts";
 import type { ServerMode } from "./admin/source.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/config.ts";
 import type { Logger } from "./log.ts";
 import type { ClientPort } from "./net/client-port.ts";
 import { BroadcastLog, type ProposalSizes } from "./pipeline/broadcast-log.ts";

@@ -11,11 +11,11 @@ import type { Host, HostError } from "../protocol/host.ts";
 import { zxidHex } from "../protocol/zxid.ts";
 import { Summary } from "./admin/summary.ts";
 import { introduceClientPort } from "./client-side.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/config.ts";
 import type { Logger } from "./log.ts";
 import type { ClientPort } from "./net/client-port.ts";
 import { PipelineStats } from "./pipeline/stats.ts";
-import { introducePurge } from "./purging.ts";
+import { introducePurge } from "./replica/purging.ts";
 import {
   type AnyServer,
   ExitCode,

@@ -5,7 +5,7 @@
  *
  * @see ZooKeeper 3.9, FourLetterCommands.java and the command classes beside it
  */
-import type { FourLetterWhitelist } from "../config.ts";
+import type { FourLetterWhitelist } from "../config/config.ts";
 import type { AdminSource } from "./source.ts";
 import { connections } from "./words/connections.ts";
 import { digests } from "./words/digests.ts";

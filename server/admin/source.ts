@@ -1,7 +1,7 @@
 /** What operators are told of a server, as the words and whatever else tells them ask for it. */
 import type { MachineDescription } from "../../protocol/host.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
-import type { FourLetterWhitelist } from "../config.ts";
+import type { FourLetterWhitelist } from "../config/config.ts";
 import type { SummaryView } from "./summary.ts";
 
 /** What the words tell of a server. Read at the moment of asking, and only then. */

@@ -1,7 +1,7 @@
 /** How an ensemble for tests is asked for, and what each of its servers is told. */
 import { type Member, makeEnsemble } from "../../protocol/ensemble.ts";
-import { defaultConfig, type ServerConfig } from "../config.ts";
-import { ensembleSettings } from "../config-ensemble.ts";
+import { defaultConfig, type ServerConfig } from "../config/config.ts";
+import { ensembleSettings } from "../config/ensemble.ts";
 import type { Logger } from "../log.ts";
 
 export interface TestEnsembleOptions {

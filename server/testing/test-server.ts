@@ -1,6 +1,6 @@
 /** One server of a test's ensemble through its lives: its disk and its ports outlast them. */
 import type { Host, Machine } from "../../protocol/host.ts";
-import type { ServerConfig } from "../config.ts";
+import type { ServerConfig } from "../config/config.ts";
 import type { Logger } from "../log.ts";
 import { Server } from "../server.ts";
 import type { ServerFailure } from "../server-face.ts";

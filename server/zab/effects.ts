@@ -5,7 +5,7 @@
  *
  *     election ──notifications──▶ ElectionLinks                        (net/election-port.ts)
  *     leader, learner ──packets──▶ QuorumLink                          (net/quorum-port.ts)
- *     leader, learner ──log, tree, epochs──▶ Replica                   (server/replica.ts)
+ *     leader, learner ──log, tree, epochs──▶ Replica                   (server/replica/replica.ts)
  *     leader ──requests of learners──▶ LeaderService                   (pipeline)
  *     learner ──answers of the leader──▶ LearnerService                (pipeline)
  */

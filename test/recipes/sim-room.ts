@@ -3,7 +3,7 @@
 // timers of packages are the world's.
 
 import { type Client, connect } from "../../client/index.ts";
-import { defaultConfig } from "../../server/config.ts";
+import { defaultConfig } from "../../server/config/config.ts";
 import type { Logger } from "../../server/log.ts";
 import { Server } from "../../server/server.ts";
 import { EventKind, type SimHost, World } from "../../server/testing/index.ts";

@@ -3,8 +3,8 @@
 
 import type { Member } from "../../protocol/ensemble.ts";
 import { zxidCounter } from "../../protocol/zxid.ts";
-import { defaultConfig, type ServerConfig } from "../../server/config.ts";
-import { type EnsembleOptions, ensembleSettings } from "../../server/config-ensemble.ts";
+import { defaultConfig, type ServerConfig } from "../../server/config/config.ts";
+import { type EnsembleOptions, ensembleSettings } from "../../server/config/ensemble.ts";
 import { Server } from "../../server/server.ts";
 import type { ServerFailure } from "../../server/server-face.ts";
 import { type SimHost, World } from "../../server/testing/index.ts";

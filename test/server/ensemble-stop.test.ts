@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { defaultConfig } from "../../server/config.ts";
-import { ensembleSettings } from "../../server/config-ensemble.ts";
+import { defaultConfig } from "../../server/config/config.ts";
+import { ensembleSettings } from "../../server/config/ensemble.ts";
 import { EnsembleServer } from "../../server/ensemble.ts";
 import { World } from "../../server/testing/index.ts";
 import { SILENT } from "./pipeline/server-room.ts";

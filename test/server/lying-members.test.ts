@@ -12,8 +12,8 @@ import {
 } from "../../protocol/election.ts";
 import type { Link, LinkHandlers } from "../../protocol/host.ts";
 import { Writer } from "../../protocol/jute.ts";
-import { defaultConfig } from "../../server/config.ts";
-import { ensembleSettings } from "../../server/config-ensemble.ts";
+import { defaultConfig } from "../../server/config/config.ts";
+import { ensembleSettings } from "../../server/config/ensemble.ts";
 import { EnsembleServer } from "../../server/ensemble.ts";
 import type { Logger } from "../../server/log.ts";
 import {

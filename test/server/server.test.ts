@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { defaultConfig } from "../../server/config.ts";
+import { defaultConfig } from "../../server/config/config.ts";
 import { Server } from "../../server/server.ts";
 import { World } from "../../server/testing/index.ts";
 import { SILENT } from "./pipeline/server-room.ts";

@@ -2,7 +2,7 @@
 
 import type { Disk, Host } from "../../protocol/host.ts";
 import { Writer } from "../../protocol/jute.ts";
-import { defaultConfig, type ServerConfig } from "../../server/config.ts";
+import { defaultConfig, type ServerConfig } from "../../server/config/config.ts";
 import type { Logger } from "../../server/log.ts";
 import { Server } from "../../server/server.ts";
 import { EventKind, type SimHost, type SimRandom, type World } from "../../server/testing/index.ts";

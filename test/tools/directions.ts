@@ -19,6 +19,12 @@ const ROOMS: readonly Room[] = [
   { path: "recipes", sees: ["client/index.ts"], packages: ["async-mutex"] },
   { path: "recipes/retry.ts", sees: ["client/index.ts"], packages: ["p-retry"] },
   { path: "server", sees: ["protocol", "server"], packages: ["pino"] },
+  { path: "server/config", sees: ["protocol", "server/admin/four-letter.ts"], packages: [] },
+  {
+    path: "server/replica",
+    sees: ["protocol", "server/tree", "server/storage", "server/zab/txn-window.ts"],
+    packages: [],
+  },
   { path: "server/tree", sees: ["protocol"], packages: [] },
   { path: "server/zab", sees: ["protocol"], packages: [] },
   { path: "server/session", sees: ["protocol"], packages: [] },

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { DEFAULT_LIMITS, type LimitSettings } from "../../../server/config-limits.ts";
+import { DEFAULT_LIMITS, type LimitSettings } from "../../../server/config/limits.ts";
 import { ConnectionThrottle } from "../../../server/net/connection-throttle.ts";
 import { World } from "../../../server/testing/index.ts";
 import { ServerRoom } from "../pipeline/server-room.ts";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { makeEnsemble } from "../../../protocol/ensemble.ts";
 import { ErrorCode } from "../../../protocol/errors.ts";
 import { CreateFlag, OpCode, Xid } from "../../../protocol/opcodes.ts";
-import { ensembleSettings } from "../../../server/config-ensemble.ts";
+import { ensembleSettings } from "../../../server/config/ensemble.ts";
 import { type Peer, type Reply } from "../pipeline/server-room.ts";
 import { TermRoom } from "../pipeline/term-room.ts";
 

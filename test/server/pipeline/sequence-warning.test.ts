@@ -3,7 +3,7 @@ import { Reader, Writer } from "../../../protocol/jute.ts";
 import { CreateFlag, OpCode } from "../../../protocol/opcodes.ts";
 import { writeCreateRequest } from "../../../protocol/proto.ts";
 import { readTxn, type Txn } from "../../../protocol/txn.ts";
-import { defaultConfig } from "../../../server/config.ts";
+import { defaultConfig } from "../../../server/config/config.ts";
 import { Prep } from "../../../server/pipeline/prep.ts";
 import { SequenceWarning } from "../../../server/pipeline/sequence-warning.ts";
 import { World } from "../../../server/testing/index.ts";

@@ -16,7 +16,7 @@ import {
   writeVersionedRequest,
   writeWatchableRequest,
 } from "../../../protocol/proto.ts";
-import { defaultConfig, type ServerConfig } from "../../../server/config.ts";
+import { defaultConfig, type ServerConfig } from "../../../server/config/config.ts";
 import type { LogFields, Logger } from "../../../server/log.ts";
 import { Server } from "../../../server/server.ts";
 import { EventKind, type SimHost, World } from "../../../server/testing/index.ts";

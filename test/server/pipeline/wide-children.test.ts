@@ -7,7 +7,7 @@ import { Reader } from "../../../protocol/jute.ts";
 import { type MultiOp, writeMultiRequest } from "../../../protocol/multi.ts";
 import { OpCode, Xid } from "../../../protocol/opcodes.ts";
 import { writeSetWatches } from "../../../protocol/proto.ts";
-import type { ServerConfig } from "../../../server/config.ts";
+import type { ServerConfig } from "../../../server/config/config.ts";
 import { ANYONE, type Peer, type Reply, ServerRoom } from "./server-room.ts";
 
 const EMPTY = Buffer.alloc(0);

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { ErrorCode } from "../../../protocol/errors.ts";
 import { writeMultiRequest } from "../../../protocol/multi.ts";
 import { CreateFlag, OpCode, Xid } from "../../../protocol/opcodes.ts";
-import { ensembleSettings } from "../../../server/config-ensemble.ts";
+import { ensembleSettings } from "../../../server/config/ensemble.ts";
 import { ANYONE, type Peer } from "../pipeline/server-room.ts";
 import { TermRoom, type TermServer } from "../pipeline/term-room.ts";
 

@@ -6,7 +6,7 @@ import { OpCode } from "../../../protocol/opcodes.ts";
 import { PacketType } from "../../../protocol/quorum.ts";
 import { readTxn } from "../../../protocol/txn.ts";
 import { zxidCounter } from "../../../protocol/zxid.ts";
-import { ensembleSettings } from "../../../server/config-ensemble.ts";
+import { ensembleSettings } from "../../../server/config/ensemble.ts";
 import { type SimRandom, World } from "../../../server/testing/index.ts";
 import { ENSEMBLE_CHECKERS } from "../checkers/index.ts";
 import { ClientActor, ClientTally } from "../client-actor.ts";

@@ -1,7 +1,7 @@
 // One server of a run's ensemble: the real one on a simulated host, listened in on at all its ports.
 
 import { PacketType } from "../../../protocol/quorum.ts";
-import type { EnsembleSettings } from "../../../server/config-ensemble.ts";
+import type { EnsembleSettings } from "../../../server/config/ensemble.ts";
 import type { SimHost, SimRandom, World } from "../../../server/testing/index.ts";
 import { eachPayloadOfLogs } from "../log-reader.ts";
 import { DATA_DIR, LOG_DIR, ServerActor, smallConfig } from "../server-actor.ts";

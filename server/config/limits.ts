@@ -3,7 +3,7 @@
  * served (server-semantics 10). What protects the server without refusing anything that a client
  * needs is no setting, but a named maximum beside the queue that it bounds.
  */
-import type { ConnectionThrottleOptions } from "./net/connection-throttle.ts";
+import type { ConnectionThrottleOptions } from "../net/connection-throttle.ts";
 
 export interface LimitSettings extends ConnectionThrottleOptions {
   /** Requests in work, above which others wait in one queue; 0: any number. */

@@ -1,10 +1,10 @@
 /**
  * Every setting of a server, with its unit. `zoo.cfg` keeps ZooKeeper's spelling; the keys gain
- * units once, in `config-keys.ts`, and nothing in the server reads a setting from elsewhere: no
+ * units once, in `keys.ts`, and nothing in the server reads a setting from elsewhere: no
  * environment, no module-level switch.
  */
-import type { EnsembleSettings } from "./config-ensemble.ts";
-import { DEFAULT_LIMITS, type LimitSettings } from "./config-limits.ts";
+import type { EnsembleSettings } from "./ensemble.ts";
+import { DEFAULT_LIMITS, type LimitSettings } from "./limits.ts";
 
 export interface ServerConfig extends LimitSettings {
   /** The ensemble that this server belongs to; undefined: it stands alone. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nearestName } from "../../server/nearest-name.ts";
+import { nearestName } from "../../../server/config/nearest-name.ts";
 
 const KEYS = ["tickTime", "dataDir", "dataLogDir", "peerType", "maxCnxns"];
 

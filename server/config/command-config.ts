@@ -2,7 +2,7 @@
  * The settings that a command was given: a file, or ZooKeeper's positional form, and what the
  * environment adds. Here and in `main.ts` alone the process's environment is read.
  */
-import type { Disk } from "../protocol/host.ts";
+import type { Disk } from "../../protocol/host.ts";
 import {
   type CommandLineSetting,
   type ConfigReading,

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { makeZxid } from "../../protocol/zxid.ts";
-import { SimRandom } from "../../server/testing/index.ts";
-import type { Installation, LogRange } from "../../server/zab/effects.ts";
+import { makeZxid } from "../../../protocol/zxid.ts";
+import { SimRandom } from "../../../server/testing/index.ts";
+import type { Installation, LogRange } from "../../../server/zab/effects.ts";
+import { FakeLink } from "../storage/fake-link.ts";
+import { MadeDirectory, zxidOf } from "../storage/made-directory.ts";
+import { dumpTree } from "../tree/tree-dump.ts";
 import { ReplicaBench } from "./replica-bench.ts";
-import { FakeLink } from "./storage/fake-link.ts";
-import { MadeDirectory, zxidOf } from "./storage/made-directory.ts";
-import { dumpTree } from "./tree/tree-dump.ts";
 
 /** A leader in epoch 2 with `count` txns of it, behind some of epoch 1. */
 function leading(count: number): ReplicaBench {

@@ -4,11 +4,11 @@
  *
  * @see operations 2.5 (client port), 2.6, 2.9
  */
-import { type EnsembleSettings, ensembleSettings } from "./config-ensemble.ts";
-import { LATER_TLS, type Settings } from "./config-keys.ts";
-import type { MemberLine, MemberLines } from "./config-members.ts";
-import { type Assignment, outside, type Place, type Problems } from "./config-problems.ts";
+import { type EnsembleSettings, ensembleSettings } from "./ensemble.ts";
+import { LATER_TLS, type Settings } from "./keys.ts";
+import type { MemberLine, MemberLines } from "./member-lines.ts";
 import { type FileOpener, readMyid } from "./myid.ts";
+import { type Assignment, outside, type Place, type Problems } from "./problems.ts";
 
 /** What has been read so far. */
 export interface ModeSources {

@@ -8,12 +8,12 @@
  * A fuzzy tree was copied while txns were applied (storage 6): it may have effects of txns that are
  * still to come, which are applied as a replay does it and whose digests say nothing.
  */
-import { type Zxid, zxidHex } from "../protocol/zxid.ts";
+import { type Zxid, zxidHex } from "../../protocol/zxid.ts";
+import type { DataTree } from "../tree/data-tree.ts";
+import type { ZabLog } from "../zab/effects.ts";
+import type { TxnWindow } from "../zab/txn-window.ts";
 import type { Applier } from "./delivery.ts";
-import type { DataTree } from "./tree/data-tree.ts";
 import { txnPaths } from "./txn-paths.ts";
-import type { ZabLog } from "./zab/effects.ts";
-import type { TxnWindow } from "./zab/txn-window.ts";
 
 /** Applies while nobody is served. */
 export class HeldTree implements Applier {

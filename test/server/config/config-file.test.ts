@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { ServerConfig } from "../../server/config.ts";
-import { type ConfigReading, readConfig } from "../../server/config-file.ts";
-import { problemsText } from "../../server/config-problems.ts";
+import type { ServerConfig } from "../../../server/config/config.ts";
+import { type ConfigReading, readConfig } from "../../../server/config/config-file.ts";
+import { problemsText } from "../../../server/config/problems.ts";
 
 const BASE = "dataDir=/data\nclientPort=2181\n";
 

@@ -7,9 +7,9 @@
  * Never within the call that asks for it: whoever applies a txn answers clients, and these may send
  * the next request to the very core that is being told of the commit.
  */
-import type { Clock } from "../protocol/host.ts";
-import type { Zxid } from "../protocol/zxid.ts";
-import type { TxnWindow } from "./zab/txn-window.ts";
+import type { Clock } from "../../protocol/host.ts";
+import type { Zxid } from "../../protocol/zxid.ts";
+import type { TxnWindow } from "../zab/txn-window.ts";
 
 /** Applies what `window.next()` hands out: the pipeline while a term serves. */
 export interface Applier {

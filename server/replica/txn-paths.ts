@@ -1,7 +1,7 @@
 /** The znodes that a txn is about, for an operator to look at. */
-import { JuteError, Reader } from "../protocol/jute.ts";
-import { OpCode } from "../protocol/opcodes.ts";
-import { readTxn, type TxnBody } from "../protocol/txn.ts";
+import { JuteError, Reader } from "../../protocol/jute.ts";
+import { OpCode } from "../../protocol/opcodes.ts";
+import { readTxn, type TxnBody } from "../../protocol/txn.ts";
 
 /** A session may own any number of ephemerals. */
 const PATHS_MAX = 16;

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { OpCode } from "../../protocol/opcodes.ts";
-import { makeZxid } from "../../protocol/zxid.ts";
-import { TreeStreams } from "../../server/storage/tree-stream.ts";
+import { OpCode } from "../../../protocol/opcodes.ts";
+import { makeZxid } from "../../../protocol/zxid.ts";
+import { TreeStreams } from "../../../server/storage/tree-stream.ts";
+import { FakeLink } from "../storage/fake-link.ts";
+import { MadeDirectory, zxidOf } from "../storage/made-directory.ts";
+import { txnBytes } from "../tree/history.ts";
+import { dumpTree } from "../tree/tree-dump.ts";
 import { ReplicaBench } from "./replica-bench.ts";
-import { FakeLink } from "./storage/fake-link.ts";
-import { MadeDirectory, zxidOf } from "./storage/made-directory.ts";
-import { txnBytes } from "./tree/history.ts";
-import { dumpTree } from "./tree/tree-dump.ts";
 
 const E1 = makeZxid(1, 0);
 const E2 = makeZxid(2, 0);

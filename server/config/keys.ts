@@ -7,11 +7,11 @@
  *
  * @see operations 2.3 and 2.4 in the groups named here
  */
-import { knownWords } from "./admin/four-letter.ts";
+import { knownWords } from "../admin/four-letter.ts";
 import type { ServerConfig } from "./config.ts";
-import { ENSEMBLE_KEYS, type EnsembleKeys } from "./config-ensemble-keys.ts";
-import type { ValueType } from "./config-values.ts";
-import * as values from "./config-values.ts";
+import { ENSEMBLE_KEYS, type EnsembleKeys } from "./ensemble-keys.ts";
+import type { ValueType } from "./values.ts";
+import * as values from "./values.ts";
 
 /** What was said; what was not keeps its default. */
 export interface Settings {
@@ -32,7 +32,7 @@ export interface ValueReport {
 
 export type KeyRule =
   | SettingRule
-  /** Says who belongs to an ensemble: `config-members.ts` reads it. */
+  /** Says who belongs to an ensemble: `member-lines.ts` reads it. */
   | { readonly kind: "members" }
   /** Checked; what it says is asked for where modes are decided, or is how things are anyway. */
   | { readonly kind: "checked"; readonly type: ValueType<unknown> }

@@ -1,9 +1,9 @@
 /** The purge of a data directory, and who is told of it. */
-import type { Clock, Disk } from "../protocol/host.ts";
-import { AutoPurge } from "./storage/auto-purge.ts";
-import { wasCreatedHere } from "./storage/directories.ts";
-import type { StorageDirectories } from "./storage/files.ts";
-import type { ZabLog } from "./zab/effects.ts";
+import type { Clock, Disk } from "../../protocol/host.ts";
+import { AutoPurge } from "../storage/auto-purge.ts";
+import { wasCreatedHere } from "../storage/directories.ts";
+import type { StorageDirectories } from "../storage/files.ts";
+import type { ZabLog } from "../zab/effects.ts";
 
 /** How often a data directory of our own making is purged, where nothing else is said. */
 const PURGE_INTERVAL_MS = 86_400_000;

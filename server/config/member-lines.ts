@@ -13,8 +13,8 @@ import {
   parseGroup,
   parseMember,
   parseSid,
-} from "../protocol/ensemble.ts";
-import type { Assignment, Problems } from "./config-problems.ts";
+} from "../../protocol/ensemble.ts";
+import type { Assignment, Problems } from "./problems.ts";
 
 export interface MemberLine {
   readonly member: Member;

@@ -4,9 +4,9 @@
  *
  * @see operations 2.1 (precedence, spelling), 2.6 (mode), 2.9 (diagnostics)
  */
-import { type Position, parseProperties } from "../protocol/properties.ts";
+import { type Position, parseProperties } from "../../protocol/properties.ts";
 import { defaultConfig, type ServerConfig } from "./config.ts";
-import type { EnsembleSettings } from "./config-ensemble.ts";
+import type { EnsembleSettings } from "./ensemble.ts";
 import {
   canonicalKey,
   isDeadInZooKeepersFile,
@@ -16,19 +16,13 @@ import {
   knownKeys,
   ruleOf,
   type Settings,
-} from "./config-keys.ts";
-import { MemberLines } from "./config-members.ts";
-import { ModeReader } from "./config-mode.ts";
-import {
-  type Assignment,
-  type ConfigProblem,
-  outside,
-  type Place,
-  Problems,
-} from "./config-problems.ts";
-import type { ValueType } from "./config-values.ts";
+} from "./keys.ts";
+import { MemberLines } from "./member-lines.ts";
+import { ModeReader } from "./mode.ts";
 import type { FileOpener } from "./myid.ts";
 import { nearestName } from "./nearest-name.ts";
+import { type Assignment, type ConfigProblem, outside, type Place, Problems } from "./problems.ts";
+import type { ValueType } from "./values.ts";
 
 /** Where settings may be said; the first one that says a key wins. */
 export interface ConfigSources {

@@ -1,10 +1,10 @@
 // zoo.cfg of a server that belongs to an ensemble.
 
 import { expect, test } from "vitest";
-import { ensembleText } from "../../protocol/ensemble.ts";
-import type { EnsembleSettings } from "../../server/config-ensemble.ts";
-import { type ConfigReading, readConfig } from "../../server/config-file.ts";
-import { problemsText } from "../../server/config-problems.ts";
+import { ensembleText } from "../../../protocol/ensemble.ts";
+import { type ConfigReading, readConfig } from "../../../server/config/config-file.ts";
+import type { EnsembleSettings } from "../../../server/config/ensemble.ts";
+import { problemsText } from "../../../server/config/problems.ts";
 
 const BASE = "dataDir=/data\nclientPort=2181\ninitLimit=10\nsyncLimit=5\n";
 const THREE = `${BASE}server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888\n`;

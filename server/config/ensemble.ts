@@ -4,7 +4,7 @@
  *
  * @see operations 2.3 (Ensemble) and 2.4
  */
-import type { EnsembleConfig } from "../protocol/ensemble.ts";
+import type { EnsembleConfig } from "../../protocol/ensemble.ts";
 
 export interface EnsembleSettings extends EnsembleOptions {
   /** This server's number, from the file `myid`. Invariant: a member of `config`. */

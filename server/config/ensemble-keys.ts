@@ -5,10 +5,10 @@
  * @see operations 2.3 (Ensemble), 2.4
  */
 
-import type { EnsembleSettings } from "./config-ensemble.ts";
-import type { KeyRule, ValueReport } from "./config-keys.ts";
-import type { ValueType } from "./config-values.ts";
-import * as values from "./config-values.ts";
+import type { EnsembleSettings } from "./ensemble.ts";
+import type { KeyRule, ValueReport } from "./keys.ts";
+import type { ValueType } from "./values.ts";
+import * as values from "./values.ts";
 
 /** What was said of the settings that are keys; number and members come from elsewhere. */
 export type EnsembleKeys = {

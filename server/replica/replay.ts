@@ -1,10 +1,10 @@
 /** Recovery of a member of an ensemble: the newest of what is replayed is what learners may lack. */
-import type { Disk } from "../protocol/host.ts";
-import { zxidHex } from "../protocol/zxid.ts";
-import type { StorageDirectories } from "./storage/files.ts";
-import { type Recovered, type RecoveryOptions, recover } from "./storage/recovery.ts";
-import type { ZabLog } from "./zab/effects.ts";
-import type { TxnWindow } from "./zab/txn-window.ts";
+import type { Disk } from "../../protocol/host.ts";
+import { zxidHex } from "../../protocol/zxid.ts";
+import type { StorageDirectories } from "../storage/files.ts";
+import { type Recovered, type RecoveryOptions, recover } from "../storage/recovery.ts";
+import type { ZabLog } from "../zab/effects.ts";
+import type { TxnWindow } from "../zab/txn-window.ts";
 
 /**
  * Recovers what is on disk and makes the window that of the same history: the tail counts as

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { makeZxid, zxidEpoch } from "../../protocol/zxid.ts";
-import { TreeStreams } from "../../server/storage/tree-stream.ts";
-import { SimRandom } from "../../server/testing/index.ts";
+import { makeZxid, zxidEpoch } from "../../../protocol/zxid.ts";
+import { TreeStreams } from "../../../server/storage/tree-stream.ts";
+import { SimRandom } from "../../../server/testing/index.ts";
+import { FakeLink } from "../storage/fake-link.ts";
+import { MadeDirectory, zxidOf } from "../storage/made-directory.ts";
+import { dumpTree } from "../tree/tree-dump.ts";
 import { ReplicaBench } from "./replica-bench.ts";
-import { FakeLink } from "./storage/fake-link.ts";
-import { MadeDirectory, zxidOf } from "./storage/made-directory.ts";
-import { dumpTree } from "./tree/tree-dump.ts";
 
 const SEEDS = 30;
 const TERMS = 8;

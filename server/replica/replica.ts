@@ -10,36 +10,31 @@
  * Settled: everything logged is durable and applied, uncommitted txns too, so that what a vote says
  * is what the disk holds (P-7, I-16). Within a term the tree has only what is committed.
  */
-import { assert } from "../protocol/assert.ts";
-import type { Clock, Disk, HostError, Random } from "../protocol/host.ts";
-import { makeZxid, type Zxid, zxidHex } from "../protocol/zxid.ts";
-import { type Applier, Delivery } from "./delivery.ts";
-import { HeldTree } from "./held-tree.ts";
-import { introducePurge, type PurgeOptions } from "./purging.ts";
-import { replay } from "./replay.ts";
-import { Snapshots } from "./snapshots.ts";
-import type { AutoPurge } from "./storage/auto-purge.ts";
+import { assert } from "../../protocol/assert.ts";
+import type { Clock, Disk, HostError, Random } from "../../protocol/host.ts";
+import { makeZxid, type Zxid, zxidHex } from "../../protocol/zxid.ts";
+import type { AutoPurge } from "../storage/auto-purge.ts";
 import {
   hasInitializeMarker,
   markCreated,
   openDirectories,
   takeInitializeMarker,
-} from "./storage/directories.ts";
-import { isHostError } from "./storage/disk-errors.ts";
-import { Epochs } from "./storage/epochs.ts";
-import type { StorageDirectories } from "./storage/files.ts";
-import { settleInstalled } from "./storage/installed.ts";
-import { LogIndex } from "./storage/log-index.ts";
-import { openLogRange } from "./storage/log-range.ts";
-import type { Recovered, RecoveryReport } from "./storage/recovery.ts";
-import { RecoveryError } from "./storage/recovery-error.ts";
-import { STAT_PERSISTED_BYTES } from "./storage/snapshot-format.ts";
-import type { SnapshotReport } from "./storage/snapshot-writer.ts";
-import { TreeIntake } from "./storage/tree-intake.ts";
-import { TreeStreams } from "./storage/tree-stream.ts";
-import { type TruncationOutcome, truncateHistory } from "./storage/truncation.ts";
-import { TxnLog, type TxnLogOptions } from "./storage/txn-log.ts";
-import type { DataTree, TreeOptions } from "./tree/data-tree.ts";
+} from "../storage/directories.ts";
+import { isHostError } from "../storage/disk-errors.ts";
+import { Epochs } from "../storage/epochs.ts";
+import type { StorageDirectories } from "../storage/files.ts";
+import { settleInstalled } from "../storage/installed.ts";
+import { LogIndex } from "../storage/log-index.ts";
+import { openLogRange } from "../storage/log-range.ts";
+import type { Recovered, RecoveryReport } from "../storage/recovery.ts";
+import { RecoveryError } from "../storage/recovery-error.ts";
+import { STAT_PERSISTED_BYTES } from "../storage/snapshot-format.ts";
+import type { SnapshotReport } from "../storage/snapshot-writer.ts";
+import { TreeIntake } from "../storage/tree-intake.ts";
+import { TreeStreams } from "../storage/tree-stream.ts";
+import { type TruncationOutcome, truncateHistory } from "../storage/truncation.ts";
+import { TxnLog, type TxnLogOptions } from "../storage/txn-log.ts";
+import type { DataTree, TreeOptions } from "../tree/data-tree.ts";
 import type {
   Installation,
   LogRange,
@@ -47,8 +42,13 @@ import type {
   Replica,
   TreeStream,
   ZabLog,
-} from "./zab/effects.ts";
-import { TxnWindow } from "./zab/txn-window.ts";
+} from "../zab/effects.ts";
+import { TxnWindow } from "../zab/txn-window.ts";
+import { type Applier, Delivery } from "./delivery.ts";
+import { HeldTree } from "./held-tree.ts";
+import { introducePurge, type PurgeOptions } from "./purging.ts";
+import { replay } from "./replay.ts";
+import { Snapshots } from "./snapshots.ts";
 
 export interface ReplicaOptions extends PurgeOptions {
   readonly dataLogDir: string;

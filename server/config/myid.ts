@@ -6,7 +6,7 @@
  *
  * @see operations 1.4, 2.9
  */
-import { parseSid } from "../protocol/ensemble.ts";
+import { parseSid } from "../../protocol/ensemble.ts";
 
 /** Opens a file by its path: its bytes, or the sentence that says why there are none. */
 export type FileOpener = (path: string) => Uint8Array | string;

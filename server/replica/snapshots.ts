@@ -3,13 +3,13 @@
  * uncommitted txns may be about to be applied to it: then the copy is given up, since its name
  * would promise a history that the rest of it is not of (storage Trap 6), and the next term owes one.
  */
-import type { Clock, Disk, HostError } from "../protocol/host.ts";
+import type { Clock, Disk, HostError } from "../../protocol/host.ts";
 import {
   type SnapshotDone,
   type SnapshotReport,
   SnapshotWriter,
-} from "./storage/snapshot-writer.ts";
-import type { DataTree } from "./tree/data-tree.ts";
+} from "../storage/snapshot-writer.ts";
+import type { DataTree } from "../tree/data-tree.ts";
 
 export class Snapshots {
   /** One was given up, or the log is long: to be taken when a term serves. */
