@@ -6,6 +6,7 @@
 //     and writes into the configuration how long everybody may think;
 //   - follows the configuration, by a watch.
 
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, connect, isZooKeeperError, type Watcher } from "quorate/client";
 import { isRecipeError, mutex, type OwnedHandle } from "quorate/recipes";
@@ -35,10 +36,17 @@ try {
   });
   zk.on("state", ({ state }) => console.log(`is ${state}`));
   const duties = [takeTurns, register, lead, followConfig];
-  await Promise.all(duties.map((duty) => again(() => duty(zk))));
+  const done = Promise.all(duties.map((duty) => again(() => duty(zk))));
+  // Where no server answers any more, locks cannot be given back: the session's end does that.
+  await Promise.race([done, goodbye()]);
   await zk.close({ timeoutMs: GOODBYE_MS });
 } catch (error) {
   if (!isStopping()) throw error;
+}
+
+async function goodbye(): Promise<void> {
+  if (!isStopping()) await once(stop, "abort");
+  await sleep(GOODBYE_MS);
 }
 
 /** Does it until the demo stops: what a lost connection or session ended is begun again. */

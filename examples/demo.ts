@@ -31,7 +31,17 @@ for (const name of WORKERS) workers.push(start(name, [worker, name, addresses]))
 say("demo", `the servers' data are in ${HOME}; stop everything with Ctrl-C`);
 say("demo", "kill a server the hard way, in another terminal, and see the others go on");
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stop);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (isStopping) cutShort();
+    else stop();
+  });
+}
+
+/** A second Ctrl-C: nobody of us may be left behind. */
+function cutShort(): void {
+  for (const each of [...workers, ...servers]) each.kill("SIGKILL");
+}
 
 /** The workers first, so that they can say goodbye to somebody. */
 function stop(): void {

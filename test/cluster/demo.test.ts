@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 import { until } from "../tools/until.ts";
 
 const dist = (path: string): string =>
@@ -25,13 +25,15 @@ afterEach(async () => {
     each.kill("SIGTERM");
     await exited;
   }
+  started.length = 0;
+});
+
+afterAll(() => {
   rmSync(home, { recursive: true, force: true });
 });
 
 test("the demo elects, counts, and goes on when its leading server is killed and comes back", async () => {
-  const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
-  const demo = run([dist("examples/demo.js")], { QUORATE_DEMO_PORT: String(port) });
-  await untilCounted(3);
+  const { demo } = await atWork();
   await until("a worker leads and sees them all", () =>
     /sees ada, barbara, grace registered/.test(printed),
   );
@@ -59,6 +61,37 @@ test("the demo elects, counts, and goes on when its leading server is killed and
   server.kill("SIGTERM");
   expect(await stopped).toEqual([0, null]);
 });
+
+test("Ctrl-C ends the demo soon where no server is left, and at once when it comes twice", async () => {
+  const first = await atWork();
+  for (const pid of first.servers) process.kill(pid, "SIGKILL");
+  await until("all are gone", () => printed.match(/is gone \(SIGKILL\)/g)?.length === 3);
+  const ended = once(first.demo, "exit");
+  const toldAt = performance.now();
+  first.demo.kill("SIGINT");
+  expect(await ended).toEqual([0, null]);
+  // The sessions, which hold the locks, would last for ten seconds.
+  expect(performance.now() - toldAt).toBeLessThan(6000);
+
+  const second = await atWork();
+  // It does not hear the first signal: it is stopped.
+  process.kill(second.servers[0] ?? 0, "SIGSTOP");
+  const cut = once(second.demo, "exit");
+  second.demo.kill("SIGINT");
+  await until("it stops", () => / is closed/.test(printed));
+  second.demo.kill("SIGINT");
+  expect(await cut).toEqual([0, null]);
+  for (const pid of second.servers) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+});
+
+/** A demo at work, and its servers' processes. */
+async function atWork(): Promise<{ demo: ChildProcess; servers: number[] }> {
+  printed = "";
+  const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+  const demo = run([dist("examples/demo.js")], { QUORATE_DEMO_PORT: String(port) });
+  await untilCounted(3);
+  return { demo, servers: [...printed.matchAll(/kill -9 (\d+)/g)].map(([, pid]) => Number(pid)) };
+}
 
 function run(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {
   const child = spawn(process.execPath, args, {
