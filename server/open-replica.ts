@@ -5,7 +5,8 @@ import { zxidHex } from "../protocol/zxid.ts";
 import type { ServerConfig } from "./config/config.ts";
 import type { EnsembleSettings } from "./config/ensemble.ts";
 import type { Logger } from "./log.ts";
-import { type ReplicaEvents, StoredReplica } from "./replica/replica.ts";
+import { StoredReplica } from "./replica/replica.ts";
+import type { ReplicaEvents } from "./replica/replica-options.ts";
 
 /** @throws RecoveryError the server must not start; HostError. */
 export function openReplica(

@@ -27,9 +27,10 @@ import { ServerView } from "./server-view.ts";
 import { Serving } from "./serving.ts";
 import { SessionIds } from "./session/session-ids.ts";
 import type { AutoPurge } from "./storage/auto-purge.ts";
-import { markCreated, openDirectories, takeInitializeMarker } from "./storage/directories.ts";
+import { markCreated, openDirectories } from "./storage/directories.ts";
 import { DirectorySizes } from "./storage/directory-sizes.ts";
 import type { StorageDirectories } from "./storage/files.ts";
+import { InitializeMarker } from "./storage/initialize-marker.ts";
 import { type Recovered, recover } from "./storage/recovery.ts";
 import { type SnapshotReport, SnapshotWriter } from "./storage/snapshot-writer.ts";
 import { TxnLog } from "./storage/txn-log.ts";
@@ -124,7 +125,10 @@ export class StandaloneServer implements AnyServer {
   #recover(directories: StorageDirectories): Recovered {
     const { disk, random, clock } = this.#host;
     const startedMs = clock.nowMs();
-    const hasMarker = takeInitializeMarker(disk, this.#config.dataDir);
+    const marker = new InitializeMarker(disk, this.#config.dataDir);
+    const hasMarker = marker.isThere;
+    const error = marker.take();
+    if (error !== undefined) throw error;
     const recovered = recover(disk, directories, {
       tree: {
         hashSeed: Math.floor(random.fraction() * Number.MAX_SAFE_INTEGER),

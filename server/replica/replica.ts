@@ -14,15 +14,11 @@ import { assert } from "../../protocol/assert.ts";
 import type { Clock, Disk, HostError, Random } from "../../protocol/host.ts";
 import { makeZxid, type Zxid, zxidHex } from "../../protocol/zxid.ts";
 import type { AutoPurge } from "../storage/auto-purge.ts";
-import {
-  hasInitializeMarker,
-  markCreated,
-  openDirectories,
-  takeInitializeMarker,
-} from "../storage/directories.ts";
+import { markCreated, openDirectories } from "../storage/directories.ts";
 import { isHostError } from "../storage/disk-errors.ts";
 import { Epochs } from "../storage/epochs.ts";
 import type { StorageDirectories } from "../storage/files.ts";
+import { InitializeMarker } from "../storage/initialize-marker.ts";
 import { settleInstalled } from "../storage/installed.ts";
 import { LogIndex } from "../storage/log-index.ts";
 import { openLogRange } from "../storage/log-range.ts";
@@ -33,8 +29,8 @@ import type { SnapshotReport } from "../storage/snapshot-writer.ts";
 import { TreeIntake } from "../storage/tree-intake.ts";
 import { TreeStreams } from "../storage/tree-stream.ts";
 import { type TruncationOutcome, truncateHistory } from "../storage/truncation.ts";
-import { TxnLog, type TxnLogOptions } from "../storage/txn-log.ts";
-import type { DataTree, TreeOptions } from "../tree/data-tree.ts";
+import { TxnLog } from "../storage/txn-log.ts";
+import type { DataTree } from "../tree/data-tree.ts";
 import type {
   Installation,
   LogRange,
@@ -46,39 +42,10 @@ import type {
 import { TxnWindow } from "../zab/txn-window.ts";
 import { type Applier, Delivery } from "./delivery.ts";
 import { HeldTree } from "./held-tree.ts";
-import { introducePurge, type PurgeOptions } from "./purging.ts";
+import { introducePurge } from "./purging.ts";
 import { replay } from "./replay.ts";
+import type { ReplicaEvents, ReplicaOptions } from "./replica-options.ts";
 import { Snapshots } from "./snapshots.ts";
-
-export interface ReplicaOptions extends PurgeOptions {
-  readonly dataLogDir: string;
-  readonly dataDirAutocreate: boolean;
-  readonly tree: TreeOptions;
-  /** What each server says for itself in a tree, wherever it came from: /zookeeper/config. */
-  readonly ownWords?: (tree: DataTree) => void;
-  /** `snapshot.trust.empty` */
-  readonly trustEmpty: boolean;
-  readonly log: Omit<TxnLogOptions, "directory" | "lastZxid" | "index">;
-  /** Applied txns that are kept in memory for learners that lag. */
-  readonly commitLogCount: number;
-  /**
-   * Learners are sent txns from disk up to this part of what the tree would take; 0: whatever it
-   * takes, below 0: none.
-   */
-  readonly snapshotSizeFactor: number;
-  /** False: `digest.enabled=false`, nothing is compared. */
-  readonly comparesDigests: boolean;
-}
-
-export interface ReplicaEvents {
-  /** Every txn of the log up to `zxid` is durable: it may be acknowledged. */
-  logged(zxid: Zxid): void;
-  /** The tree is not the leader's: the term has to end. What is committed is applied no more. */
-  diverged(zxid: Zxid): void;
-  snapshotTaken(report: SnapshotReport): void;
-  /** The disk or what is on it cannot be trusted. Called once; the server must stop. */
-  failed(exitCode: number, message: string): void;
-}
 
 /** As operations 1.2 numbers them. */
 const EXIT_STORAGE = 10;
@@ -105,8 +72,8 @@ export class StoredReplica implements Replica {
   readonly #index = new LogIndex();
   /** Whether the directory has a snapshot that the log goes on from. */
   #hasSnapshot: boolean;
-  /** Whoever made the directory wants it to begin empty. The marker stays until it does not. */
-  #isInitialized: boolean;
+  /** Stays until there is a history. */
+  readonly #marker: InitializeMarker;
   /** The tree has come from a leader, and the disk holds another history. */
   #isAdopted = false;
   #isFlushScheduled = false;
@@ -130,7 +97,7 @@ export class StoredReplica implements Replica {
     this.#events = events;
     const { dataDir, dataLogDir, dataDirAutocreate } = options;
     this.directories = openDirectories(host.disk, dataDir, dataLogDir, dataDirAutocreate);
-    this.#isInitialized = hasInitializeMarker(host.disk, dataDir);
+    this.#marker = new InitializeMarker(host.disk, dataDir);
     this.window = new TxnWindow(options.commitLogCount, 0);
     const recovered = this.#recover();
     this.report = recovered.report;
@@ -180,14 +147,19 @@ export class StoredReplica implements Replica {
   }
 
   get isEmpty(): boolean {
-    return this.lastZxid === 0 && this.currentEpoch === 0 && !this.#isInitialized;
+    return !this.#hasHistory && !this.#marker.isThere;
+  }
+
+  get #hasHistory(): boolean {
+    return this.lastZxid > 0 || this.currentEpoch > 0;
   }
 
   /** Before anything else: epoch files that were healed, and the snapshot that a log begins with. */
   open(done: () => void): void {
     const open = (): void => {
       this.#purge.start();
-      done();
+      // A crash may have come between the history and this.
+      if (!this.#hasHistory || this.#marked(this.#marker.take())) done();
     };
     this.#epochs.settle(() => {
       if (this.#hasSnapshot) open();
@@ -214,10 +186,17 @@ export class StoredReplica implements Replica {
 
   saveCurrentEpoch(epoch: number, done: () => void): void {
     this.#epochs.saveCurrent(epoch, () => {
-      if (this.#isInitialized) takeInitializeMarker(this.#disk, this.#options.dataDir);
-      this.#isInitialized = false;
-      done();
+      if (this.#marked(this.#marker.take())) done();
     });
+  }
+
+  found(): void {
+    if (this.isEmpty) this.#marked(this.#marker.leave());
+  }
+
+  #marked(error: HostError | undefined): boolean {
+    if (error !== undefined) this.#failDisk("the file initialize", error);
+    return error === undefined;
   }
 
   logTo(zxid: Zxid): void {

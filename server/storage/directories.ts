@@ -7,8 +7,6 @@ import { RecoveryError } from "./recovery-error.ts";
 const VERSION_DIRECTORY = "version-2";
 /** In `dataDir`: quorate made what lies here, so it may clean up too. */
 const CREATED_MARKER = "quorate.created";
-/** In `dataDir`: whoever made it wants an empty server to start. */
-const INITIALIZE_MARKER = "initialize";
 
 /**
  * The version-2 directories, made if they are missing and `autocreate` allows it.
@@ -77,19 +75,6 @@ function refuseMisplaced(
     `${found} holds ${names.length} ${what} files, such as ${names[0]}, that belong into ` +
       `${wanted}: mv ${found}/${what}.* ${wanted}/`,
   );
-}
-
-/** Whether the `initialize` marker lies in `dataDir`. */
-export function hasInitializeMarker(disk: Disk, dataDir: string): boolean {
-  return disk.stat(`${dataDir}/${INITIALIZE_MARKER}`) !== undefined;
-}
-
-/** Whether the `initialize` marker lay in `dataDir`; it is gone afterwards. */
-export function takeInitializeMarker(disk: Disk, dataDir: string): boolean {
-  if (!hasInitializeMarker(disk, dataDir)) return false;
-  disk.removeNow(`${dataDir}/${INITIALIZE_MARKER}`);
-  disk.syncDirectoryNow(dataDir);
-  return true;
 }
 
 /** Notes that the history in `dataDir` begins with us. */

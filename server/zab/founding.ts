@@ -11,8 +11,13 @@
  * A server without a txn that has adopted an epoch is no founder, and this cannot be otherwise as
  * long as evidence may be old: of three, 1 and 3 acknowledged a txn of that epoch, 1 is wiped, and 3,
  * one of Apache's, repeats what it said when it was empty, and is gone. 2, which lacks the txn, must
- * not get the vote of 1. The price: if all fall on their first start between the moment when the first
- * of them saves an epoch and the moment when a quorum has, they wait for `initialize`, as they say.
+ * not get the vote of 1.
+ *
+ * A first start may be cut short where some have adopted its epoch and others have not. These would
+ * wait for ever, so a founder leaves itself the marker `initialize` before it is counted anywhere,
+ * and takes it away once it has adopted an epoch, before it acknowledges anything. Who finds the
+ * marker is empty because it never had anything, not because its disk was wiped, and votes with
+ * whomever. The first epoch is adopted only with a quorum of founders: enough to begin again.
  *
  * Differs from ZooKeeper: there an empty server votes, unless `zookeeper.db.autocreate` is false.
  */

@@ -46,6 +46,11 @@ export interface PeerOptions extends LeaderOptions {
 export interface SettlingReplica extends Replica {
   /** Waits for the disk, then applies the whole log: `lastZxid` is what a vote may tell. */
   settle(done: () => void): void;
+  /**
+   * It is one of those that found an ensemble, and remembers that: its emptiness hides nothing,
+   * until it adopts a history (founding.ts). At once, once in its life.
+   */
+  found(): void;
 }
 
 export interface PeerEffects {
@@ -282,6 +287,7 @@ export class Peer {
   }
 
   #decided({ leader, isFounder }: ElectionOutcome): void {
+    if (isFounder) this.#effects.replica.found();
     this.#begin(leader, isFounder);
   }
 

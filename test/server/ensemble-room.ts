@@ -24,6 +24,8 @@ export interface RoomShape {
   readonly observers?: number;
   readonly config?: Partial<ServerConfig>;
   readonly options?: Partial<EnsembleOptions>;
+  /** A first start on purpose, in which nobody waits for every other one: the rule here. */
+  readonly isInitialized?: boolean;
 }
 
 export class EnsembleRoom {
@@ -32,19 +34,17 @@ export class EnsembleRoom {
   readonly servers: readonly RoomServer[];
   #peers = 0;
 
-  constructor({ voters, observers = 0, config = {}, options = {} }: RoomShape, seed = 1) {
+  constructor(shape: RoomShape, seed = 1) {
+    const { voters, observers = 0, config = {}, options = {}, isInitialized = true } = shape;
     this.world = new World(seed);
     const sids = Array.from({ length: voters + observers }, (_, i) => i + 1);
     const members = new Map(sids.map((sid) => [sid, memberOf(sid, sid <= voters)]));
     const ensemble = { version: 0, members, groups: new Map(), weights: new Map() };
     this.servers = sids.map((sid) => {
       const settings = ensembleSettings(sid, ensemble, INIT_LIMIT_TICKS, SYNC_LIMIT_TICKS, options);
-      return new RoomServer(this.world, sid, {
-        ...defaultConfig("/data", CLIENT_PORT, TICK_MS),
-        preAllocBytes: 0,
-        ...config,
-        ensemble: settings,
-      });
+      const own = { preAllocBytes: 0, ...config, ensemble: settings };
+      const whole = { ...defaultConfig("/data", CLIENT_PORT, TICK_MS), ...own };
+      return new RoomServer(this.world, sid, whole, isInitialized);
     });
   }
 
@@ -123,12 +123,14 @@ export class RoomServer {
   failure: ServerFailure | undefined;
   readonly #world: World;
   readonly #config: ServerConfig;
+  readonly #isInitialized: boolean;
   #server: Server | undefined;
 
-  constructor(world: World, sid: number, config: ServerConfig) {
+  constructor(world: World, sid: number, config: ServerConfig, isInitialized: boolean) {
     this.#world = world;
     this.sid = sid;
     this.#config = config;
+    this.#isInitialized = isInitialized;
   }
 
   /** Its machine, which nobody knows before it is asked for. */
@@ -159,8 +161,7 @@ export class RoomServer {
     host.restart();
     if (host.disk.stat("/data") === undefined) {
       host.disk.makeDirectory("/data");
-      // A first start on purpose: it is not waited for every other one.
-      host.disk.openNow("/data/initialize", "create").closeNow();
+      if (this.#isInitialized) host.disk.openNow("/data/initialize", "create").closeNow();
       host.disk.syncDirectoryNow("/");
     }
     this.#server = new Server(host, this.#config, recorder(this.lines), {

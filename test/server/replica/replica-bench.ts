@@ -1,7 +1,7 @@
 /** A replica on a simulated machine, and the history that it is sent. */
 
-import type { ReplicaEvents, ReplicaOptions } from "../../../server/replica/replica.ts";
 import { StoredReplica } from "../../../server/replica/replica.ts";
+import type { ReplicaEvents, ReplicaOptions } from "../../../server/replica/replica-options.ts";
 import type { SnapshotReport } from "../../../server/storage/snapshot-writer.ts";
 import { MadeDirectory, zxidOf } from "../storage/made-directory.ts";
 import { TREE_OPTIONS } from "../storage/sim-machine.ts";

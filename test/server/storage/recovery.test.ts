@@ -6,8 +6,9 @@ import type { Stat } from "../../../protocol/data.ts";
 import { readStat } from "../../../protocol/data.ts";
 import { Reader, Writer } from "../../../protocol/jute.ts";
 import { wordsHex } from "../../../protocol/zxid.ts";
-import { openDirectories, takeInitializeMarker } from "../../../server/storage/directories.ts";
+import { openDirectories } from "../../../server/storage/directories.ts";
 import { fileZxid, logName, snapshotName } from "../../../server/storage/files.ts";
+import { InitializeMarker } from "../../../server/storage/initialize-marker.ts";
 import { recover } from "../../../server/storage/recovery.ts";
 import { RecoveryError } from "../../../server/storage/recovery-error.ts";
 import { World } from "../../../server/testing/index.ts";
@@ -368,11 +369,17 @@ test("logs among the snapshots, or snapshots among the logs, refuse the start wi
 });
 
 // storage ST-25; operations 1.4/<dataDir>/initialize
-test("the initialize marker is seen once", () => {
+test("the initialize marker is there until it is taken, whoever left it", () => {
   using directory = new RealDirectory();
-  writeFileSync(join(directory.root, "initialize"), "");
-  expect(takeInitializeMarker(directory.disk, directory.root)).toBe(true);
-  expect(takeInitializeMarker(directory.disk, directory.root)).toBe(false);
+  const { disk, root } = directory;
+  const marker = (): InitializeMarker => new InitializeMarker(disk, root);
+  writeFileSync(join(root, "initialize"), "");
+  expect([marker().isThere, marker().take(), marker().isThere]).toEqual([true, undefined, false]);
+  expect([marker().take(), marker().leave(), marker().isThere]).toEqual([
+    undefined,
+    undefined,
+    true,
+  ]);
 });
 
 test("a log that was read may come from the page cache: it is synced before it is served", () => {
