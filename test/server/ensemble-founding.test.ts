@@ -18,8 +18,8 @@ function interrupt(steps: number, sids: readonly number[]): boolean {
   for (const sid of sids) room.server(sid).kill();
   room.runMs(DOWN_MS);
   for (const sid of sids) room.server(sid).start();
-  const roles = room.servers.map(({ role }) => role);
-  expect(() => room.awaitService(), `${sids} after ${steps} steps: ${roles}`).not.toThrow();
+  const roles = room.servers.map(({ role }) => role).join();
+  expect(() => room.awaitService(), `${sids.join()} after ${steps} steps: ${roles}`).not.toThrow();
   for (const { host } of room.servers) expect(host.disk.names("/data")).not.toContain("initialize");
   return !isOver;
 }
