@@ -77,6 +77,8 @@ export class StoredReplica implements Replica {
   /** The tree has come from a leader, and the disk holds another history. */
   #isAdopted = false;
   #isFlushScheduled = false;
+  /** Who waits for the log to be applied between two terms. */
+  #settling: (() => void) | undefined;
   #hasFailed = false;
 
   /**
@@ -106,7 +108,7 @@ export class StoredReplica implements Replica {
       this.window,
       options.comparesDigests,
       zabLog,
-      (zxid) => host.clock.endOfTurn(() => events.diverged(zxid)),
+      (zxid) => host.clock.endOfTurn(() => this.#diverged(zxid)),
     );
     this.#snapshots = new Snapshots(host, this.directories.snapshots, recovered.tree, {
       taken: (report) => this.#snapshotTaken(report),
@@ -240,8 +242,21 @@ export class StoredReplica implements Replica {
         return;
       }
       this.window.commitTo(this.window.lastZxid);
-      this.#delivery.whenDone(done);
+      this.#settling = done;
+      this.#delivery.whenDone(this.#settled);
     });
+  }
+
+  readonly #settled = (): void => {
+    const done = this.#settling;
+    this.#settling = undefined;
+    done?.();
+  };
+
+  #diverged(zxid: Zxid): void {
+    this.#events.diverged(zxid);
+    // Such a tree is never applied to the end.
+    this.#settled();
   }
 
   // Histories of a leader

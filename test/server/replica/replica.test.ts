@@ -437,6 +437,22 @@ test("a tree that is not the leader's is told of with zxid and path, and takes n
   expect(bench.replica.isDiverged).toBe(true);
 });
 
+// quorum-protocol B-20
+test("one that diverges while the term before is settled holds up no election", () => {
+  const bench = withHistory(5);
+  bench.made.grow(1, 3);
+  const [bad, ...later] = bench.made.txns.slice(5).map((txn) => Buffer.from(txn));
+  bad?.writeInt32BE(12345, bad.length - 4);
+  for (const txn of [bad, ...later]) bench.take(txn ?? Buffer.alloc(0));
+  // Logged, and not settled when its leader fell.
+  bench.replica.logTo(E1 + 8);
+  bench.settle();
+  expect([bench.replica.isDiverged, bench.divergedAt]).toEqual([true, E1 + 6]);
+  // What it has of the history is not less for that.
+  expect(bench.replica.window.lastZxid).toBe(E1 + 8);
+  bench.settle();
+});
+
 test("so is one that a settled txn does not fit, where nobody compares digests", () => {
   const bench = withHistory(5);
   const base = { sessionHigh: 0, sessionLow: 1, cxid: 1, zxid: E1 + 6, timeMs: 1 };
