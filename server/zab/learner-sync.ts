@@ -179,6 +179,8 @@ export class LearnerSync {
       } else if (outcome === "unreachable") {
         // Cut anywhere else, a txn of a dead epoch would survive (S-18, ZOOKEEPER-2832).
         this.#term.needTree(`zxid 0x${zxidHex(zxid)} of TRUNC is not in the history here`);
+      } else if (replica.isDiverged) {
+        this.#term.needTree("the tree that is left behind TRUNC is not what its txns say");
       } else {
         link.resume();
       }

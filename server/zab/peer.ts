@@ -262,7 +262,7 @@ export class Peer {
       this.#state = { name: "stopped" };
       this.#effects.changed();
       stopped();
-    } else if (successor !== undefined) {
+    } else if (successor !== undefined && this.#mayLead(successor)) {
       this.#election.appoint(successor);
       this.#begin(successor, true);
     } else if (this.#isObserver && this.#hasFollowed) {
@@ -272,6 +272,12 @@ export class Peer {
     } else {
       this.#look();
     }
+  }
+
+  /** What a leader says that goes may be wrong, or no longer true. */
+  #mayLead(sid: number): boolean {
+    const { verifier, sid: me } = this.#options;
+    return verifier.weight(sid) > 0 && !(sid === me && this.#effects.replica.isDiverged);
   }
 
   #look(): void {

@@ -62,7 +62,7 @@ const NAMES: ReadonlyMap<number, string> = new Map(
 type Work = "acceptedEpoch" | "currentEpoch" | "logged" | "delivered" | "truncate" | "saveTree";
 
 /** What a crash would leave, and what memory says. */
-class FakeReplica implements Replica {
+export class FakeReplica implements Replica {
   window: TxnWindow;
   lastZxid: Zxid;
   acceptedEpoch: number;

@@ -317,6 +317,15 @@ test("behind a TRUNC the log is cut before anything is read, and the tree is sav
   expect(bench.lines()).toEqual(["disk: currentEpoch 2", "→ ACK 200000000"]);
 });
 
+test("a TRUNC whose txns say that the tree here is another one is not gone on from", () => {
+  const bench = synced().receive(bare("TRUNC", z(1, 2)));
+  // Found while the history that is left was read again.
+  bench.replica.isDiverged = true;
+  bench.release("truncate");
+  const why = "the tree that is left behind TRUNC is not what its txns say";
+  expect(bench.lines()).toEqual(["disk: truncate 100000002", "link closed", `redial: ${why}`]);
+});
+
 // quorum-protocol S-18, S-5, 16/2832
 test("a TRUNC to a zxid that is not in the history here is not done: the tree is asked for", () => {
   const bench = synced().receive(bare("TRUNC", z(1, 2)));
