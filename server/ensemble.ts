@@ -44,6 +44,7 @@ import { QuorumVerifier } from "./zab/quorum-verifier.ts";
 const BACKLOG = 511;
 /** Who has had no leader for so long is cut off, not between two (quorum-protocol 11.3). */
 const READ_ONLY_AFTER_MS = 2000;
+const REQUEST_LOST = "the leader has left out a request that this server forwarded";
 
 type State = "starting" | "running" | "stopping" | "stopped" | "failed";
 
@@ -272,6 +273,8 @@ export class EnsembleServer implements AnyServer {
             access,
             window: replica.window,
             onDigestMismatch: (zxid: Zxid) => replica.digestMismatch(zxid),
+            // Whoever notices is in the midst of applying what is settled.
+            onRequestLost: () => clock.endOfTurn(() => peer.learner?.leave(REQUEST_LOST)),
           });
         },
         endService: () => this.#endService(),

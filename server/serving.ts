@@ -24,7 +24,7 @@ import { BroadcastLog, type ProposalSizes } from "./pipeline/broadcast-log.ts";
 import { ForwardingProposer } from "./pipeline/forwarding-proposer.ts";
 import { LeaderDesk } from "./pipeline/leader-desk.ts";
 import { type DurableLog, LocalProposer } from "./pipeline/local-proposer.ts";
-import { Pipeline } from "./pipeline/pipeline.ts";
+import { Pipeline, type PipelineOptions } from "./pipeline/pipeline.ts";
 import type { DurableBatch, Proposer } from "./pipeline/proposer.ts";
 import { QuotaOverseer } from "./pipeline/quota-overseer.ts";
 import { ReadOnlyProposer } from "./pipeline/read-only-proposer.ts";
@@ -70,6 +70,8 @@ export type ServingRole =
       readonly window: TxnWindow;
       /** The tree here is not what the leader's txn says. */
       readonly onDigestMismatch: (zxid: Zxid) => void;
+      /** The leader made no txn of a request: the term has to end (pipeline/in-flight.ts). */
+      readonly onRequestLost: () => void;
     }
   | { readonly kind: "read-only" };
 
@@ -149,7 +151,7 @@ export class Serving {
     const localSessionsUpgrading = config.ensemble?.localSessionsUpgradingEnabled === true;
     const options = {
       ...config,
-      ...("onDigestMismatch" in role ? { onDigestMismatch: role.onDigestMismatch } : {}),
+      ...("onDigestMismatch" in role ? faultsOf(role) : {}),
       localSessionsUpgrading,
     };
     this.pipeline = new Pipeline(clock, tree, sessions, this.#proposer, parts.stats, options);
@@ -288,4 +290,15 @@ export class Serving {
       (path, czxid) => proposer.reap(path, czxid),
     );
   }
+}
+
+/** What a pipeline tells when it is not as the leader says. */
+function faultsOf({
+  onDigestMismatch,
+  onRequestLost,
+}: ServingRole & { readonly kind: "follower" | "observer" }): Pick<
+  PipelineOptions,
+  "onDigestMismatch" | "onRequestLost"
+> {
+  return { onDigestMismatch, onRequestLost };
 }

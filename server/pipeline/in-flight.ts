@@ -39,8 +39,11 @@ export class InFlightRing {
   #mask = 0;
   #head = 0;
   #length = 0;
+  readonly #lost: () => void;
 
-  constructor() {
+  /** @param lost The oldest will never come: one behind it did. */
+  constructor(lost: () => void) {
+    this.#lost = lost;
     this.#fill(INITIAL_ENTRIES);
   }
 
@@ -82,10 +85,10 @@ export class InFlightRing {
     if (cxid === entry.cxid && high === entry.session?.high && low === entry.session.low) {
       return this.shift();
     }
-    // One of ours that is not the oldest: what is ahead of it was lost, and would never be answered.
+    // One of ours that is not the oldest: the leader has left out what is ahead of it.
     const behind = (lastCxid - cxid) | 0;
     const mayBeOurs = behind >= 0 && behind < this.#length;
-    assert(!mayBeOurs || !this.#has(high, low, cxid), "the leader left a request out");
+    if (mayBeOurs && this.#has(high, low, cxid)) this.#lost();
     return undefined;
   }
 

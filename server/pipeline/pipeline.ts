@@ -47,6 +47,8 @@ export interface PipelineOptions extends AnswersOptions, LargeRequestOptions {
    * code of ours that is wrong, since the txn was made from this very tree.
    */
   readonly onDigestMismatch?: (zxid: Zxid) => void;
+  /** The leader has left out a request of ours: neither it nor what is behind it is ever answered. */
+  readonly onRequestLost?: () => void;
 }
 
 /** Bytes on their way, above which no more is read from those who sent them: links may be slow. */
@@ -72,7 +74,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #answers: Answers;
   readonly #replies: Replies;
-  readonly #inFlight = new InFlightRing();
+  readonly #inFlight: InFlightRing;
   readonly #syncs = new Syncs((sync) => this.#answerSync(sync));
   /** Those who are not read from until less is in flight. */
   readonly #held = new Held();
@@ -102,6 +104,7 @@ export class Pipeline {
     this.#desk = new SessionDesk(tree, sessions, proposer, stats);
     this.stats = stats;
     this.#options = options;
+    this.#inFlight = new InFlightRing(() => options.onRequestLost?.());
     this.large = new LargeRequests(options);
     this.#answers = new Answers(clock, tree, stats, options);
     this.#replies = new Replies(tree);

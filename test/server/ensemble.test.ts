@@ -1,11 +1,12 @@
 // Whole servers of an ensemble: who serves when, what a change of leaders does to clients, and the
 // stories of quorum-protocol 16 that need elections, syncs and clients together.
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Listener } from "../../protocol/host.ts";
 import { CreateFlag, OpCode, Xid } from "../../protocol/opcodes.ts";
 import { zxidEpoch } from "../../protocol/zxid.ts";
+import { LeaderDesk } from "../../server/pipeline/leader-desk.ts";
 import { differences } from "../sim/ensemble/trees.ts";
 import {
   ELECTION_PORT,
@@ -177,6 +178,26 @@ test("who comes back to another server sees all that it asked for before, or wil
     const back = room.open(room.server(to), old.reattach);
     expect(exists(back, "/a"), `from ${from} to ${to}`).toBe(0);
   }
+});
+
+// quorum-protocol B-16, V-4
+test("a learner whose leader has left out a request leaves it, and its clients hear that", () => {
+  const room = new EnsembleRoom({ voters: 3 });
+  room.start();
+  const follower = room.servers.find((server) => server !== room.leader);
+  if (follower === undefined) throw new Error("nobody follows");
+  const peer = room.open(follower);
+  using request = vi.spyOn(LeaderDesk.prototype, "request");
+  request.mockImplementationOnce(() => undefined);
+  peer.create("/lost");
+  peer.create("/behind");
+  room.until(() => peer.gone);
+  expect(request).toHaveBeenCalledTimes(2);
+  expect(peer.frames).toEqual([]);
+  const reason = "the leader has left out a request that this server forwarded";
+  expect(follower.lines.map(({ message }) => message)).toContain(`the term is over: ${reason}`);
+  room.awaitService();
+  expectEqualTrees(room.servers);
 });
 
 // operations 1.2/14, 2.3/electionPortBindRetry

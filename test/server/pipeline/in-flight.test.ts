@@ -5,7 +5,7 @@ import { InFlightRing } from "../../../server/pipeline/in-flight.ts";
 test("what is pushed is shifted in order, through every size of the ring", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -400, max: 400 }), { maxLength: 30 }), (moves) => {
-      const ring = new InFlightRing();
+      const ring = new InFlightRing(() => undefined);
       let first = 0;
       let next = 0;
       for (const move of moves) {
@@ -24,5 +24,5 @@ test("what is pushed is shifted in order, through every size of the ring", () =>
 });
 
 test("a commit that nobody waits for stops the server", () => {
-  expect(() => new InFlightRing().shift()).toThrow("a commit nobody waits for");
+  expect(() => new InFlightRing(() => undefined).shift()).toThrow("a commit nobody waits for");
 });

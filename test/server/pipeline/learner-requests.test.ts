@@ -169,6 +169,28 @@ test("a client that counts its requests anew at another server is not answered f
   expect(ids(next)).toEqual([1, 2]);
 });
 
+// quorum-protocol B-16, V-4
+test("a leader that leaves a request out is noticed by the next one, and nothing is answered behind it", () => {
+  const room = new TermRoom(2);
+  const [peer, other] = [room.open(room.learner(0)), room.open(room.learner(0))];
+  const elsewhere = room.open(room.learner(1));
+  room.losesRequests = true;
+  peer.create("/lost");
+  room.until(() => room.forwarded.at(-1)?.type === OpCode.create);
+  room.losesRequests = false;
+  expect(elsewhere.reply(elsewhere.create("/a")).err).toBe(0);
+  expect(room.learner(0).hasLost).toBe(false);
+  other.create("/b");
+  peer.create("/c");
+  room.until(() => room.learner(0).hasLost);
+  room.runMs(100);
+  expect([peer.frames, other.frames]).toEqual([[], []]);
+  // What it noticed is settled like anything else.
+  expect(exists(elsewhere, "/c").err).toBe(0);
+  expect(room.learner(0).tree.lastZxid).toBe(room.leader.window.lastZxid);
+  expect(room.learner(1).hasLost).toBe(false);
+});
+
 // quorum-protocol B-18; server-semantics 8/sync on a learner; server-semantics 3.1/sync
 test("a sync at a learner is answered once the leader has confirmed it and all is applied", () => {
   const room = new TermRoom(1);

@@ -45,6 +45,8 @@ export class TermRoom {
   holdsCommits = false;
   /** No sync is confirmed before it is false again. */
   holdsSyncs = false;
+  /** The leader makes no txn of what it is sent, and says nothing. */
+  losesRequests = false;
   #epoch = 1;
   #heldSyncs: (() => void)[] = [];
   #peers = 0;
@@ -85,6 +87,9 @@ export class TermRoom {
         window: learner.window,
         onDigestMismatch: (zxid) => {
           learner.divergedAt = zxid;
+        },
+        onRequestLost: () => {
+          learner.hasLost = true;
         },
       });
       this.#pingLater(learner);
@@ -216,6 +221,7 @@ export class TermRoom {
         const request = { sid, sessionHigh, sessionLow, cxid, type, bytes: copy, ids };
         const open = (): void => {
           this.forwarded.push({ sid, type, cxid });
+          if (this.losesRequests) return;
           if (type === OpCode.sync) {
             const synced = (): void => learner.serving?.learnerService?.synced();
             this.#confirm(() => this.#post({ to: learner, open: synced }));
@@ -257,6 +263,7 @@ export class TermServer {
   readonly stats: PipelineStats<Summary> = new PipelineStats(() => new Summary());
   serving: Serving | undefined;
   divergedAt: Zxid | undefined;
+  hasLost = false;
   /** It is not pinged. */
   isCutOff = false;
   readonly #config: ServerConfig;
