@@ -7,9 +7,10 @@
  * them by their commits, that answers.
  */
 import { ErrorCode } from "../../protocol/errors.ts";
-import { type IpAddress, parseAddress } from "../../protocol/ip-network.ts";
+import { parseAddress } from "../../protocol/ip-network.ts";
 import { Reader } from "../../protocol/jute.ts";
 import { OpCode } from "../../protocol/opcodes.ts";
+import type { PacketId } from "../../protocol/quorum.ts";
 import { wordsHex } from "../../protocol/zxid.ts";
 import type { Session, Sessions } from "../session/sessions.ts";
 import type { LocalProposer } from "./local-proposer.ts";
@@ -27,11 +28,10 @@ export interface LearnerRequest {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
-  readonly ids: readonly { readonly scheme: string; readonly id: string }[];
+  /** Whose it is; mostly a list that was given before. */
+  readonly ids: readonly PacketId[];
 }
 
-/** Addresses whose numbers are known: as many clients as a server may have. */
-const ADDRESSES_MAX = 4096;
 const TIMEOUT_BYTES = 4;
 
 export class LeaderDesk {
@@ -39,8 +39,7 @@ export class LeaderDesk {
   readonly #sessions: Sessions<Requester>;
   readonly #stats: { revalidations: number };
   readonly #reader: Reader;
-  readonly #addresses = new Map<string, IpAddress | undefined>();
-
+  readonly #identities = new WeakMap<readonly PacketId[], readonly AuthId[]>();
   /** The top byte of this server's session ids, where sessions may be local. */
   readonly #localSessionsOf: number | undefined;
 
@@ -81,13 +80,12 @@ export class LeaderDesk {
         const refusal = isLocal ? ErrorCode.Ok : this.#refusal(sid, session);
         const ephemeralRefusal = isLocal ? ErrorCode.SessionExpired : ErrorCode.Ok;
         const reader = this.#reader.reset(bytes, start, end);
-        const authIds = ids.map((id) => this.#identity(id));
         this.#proposer.requestOf(
           sessionHigh,
           sessionLow,
           type,
           cxid,
-          authIds,
+          this.#identity(ids),
           reader,
           refusal,
           ephemeralRefusal,
@@ -120,7 +118,7 @@ export class LeaderDesk {
   #refusal(sid: number, session: Session<Requester> | undefined): number {
     if (session === undefined || session.closing) return ErrorCode.SessionExpired;
     if (this.#sessions.ownerOf(session, sid) !== sid) return ErrorCode.SessionMoved;
-    this.#sessions.heardOf(session.high, session.low, session.timeoutMs);
+    this.#sessions.renew(session);
     return ErrorCode.Ok;
   }
 
@@ -129,16 +127,13 @@ export class LeaderDesk {
     return this.#localSessionsOf !== undefined && sessionHigh >>> 24 !== this.#localSessionsOf;
   }
 
-  #identity({ scheme, id }: { readonly scheme: string; readonly id: string }): AuthId {
-    return { scheme, id, address: scheme === "ip" ? this.#address(id) : undefined };
-  }
-
-  #address(text: string): IpAddress | undefined {
-    const known = this.#addresses.get(text);
-    if (known !== undefined || this.#addresses.has(text)) return known;
-    if (this.#addresses.size === ADDRESSES_MAX) this.#addresses.clear();
-    const address = parseAddress(text);
-    this.#addresses.set(text, address);
-    return address;
+  #identity(ids: readonly PacketId[]): readonly AuthId[] {
+    const known = this.#identities.get(ids);
+    if (known !== undefined) return known;
+    const identity = ids.map(({ scheme, id }) => {
+      return { scheme, id, address: scheme === "ip" ? parseAddress(id) : undefined };
+    });
+    this.#identities.set(ids, identity);
+    return identity;
   }
 }

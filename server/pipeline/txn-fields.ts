@@ -1,6 +1,7 @@
 /** Fields of a txn that are taken from a request's frame as they lie there. */
 import { type ACL, writeACLs } from "../../protocol/data.ts";
 import type { Writer } from "../../protocol/jute.ts";
+import { copyBytes } from "../tree/bytes.ts";
 import { crc32 } from "../tree/crc32.ts";
 import { OPEN_ACL, OPEN_ACL_BYTES, type Operation } from "./operation.ts";
 
@@ -19,7 +20,7 @@ export function copyBuffer(writer: Writer, frame: Buffer, start: number, length:
 
 export function copyRange(writer: Writer, frame: Buffer, start: number, length: number): void {
   const at = writer.reserve(length);
-  frame.copy(writer.bytes, at, start, start + length);
+  copyBytes(frame, start, start + length, writer.bytes, at);
 }
 
 // vector<ACL>

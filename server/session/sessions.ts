@@ -256,6 +256,11 @@ export class Sessions<H extends SessionHolder> implements SessionRoom<H> {
     const session = this.#byKey.get(wordsHex(high, low));
     if (session === undefined) return;
     session.timeoutMs = timeoutMs;
+    this.renew(session);
+  }
+
+  /** A session was heard of just now. */
+  renew(session: Session<H>): void {
     this.touch(session, this.#clock.nowMs());
   }
 

@@ -3,11 +3,11 @@
  * returns what is wrong with the packet, if anything is.
  */
 import { OpCode } from "../../protocol/opcodes.ts";
+import type { PresentedIds } from "../../protocol/presented-ids.ts";
 import {
   type Packet,
   REQUEST_HEAD_BYTES,
   REVALIDATE_BYTES,
-  readIds,
   TOUCH_BYTES,
 } from "../../protocol/quorum.ts";
 import type { LeaderService } from "./effects.ts";
@@ -37,6 +37,7 @@ export function passRequest(
   packet: Packet,
   sid: number,
   service: LeaderService,
+  known: PresentedIds,
 ): string | undefined {
   const { bytes, dataStart, dataLength } = packet;
   if (dataLength < REQUEST_HEAD_BYTES) return "a REQUEST without its head";
@@ -49,7 +50,7 @@ export function passRequest(
     bytes,
     start: dataStart + REQUEST_HEAD_BYTES,
     end: dataStart + dataLength,
-    ids: readIds(packet),
+    ids: known.of(packet),
   });
   return undefined;
 }

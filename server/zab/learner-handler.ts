@@ -16,6 +16,7 @@
  * means to mark the link, nothing else: a slow learner has no queue, it lags.
  */
 import type { Writer } from "../../protocol/jute.ts";
+import { PresentedIds } from "../../protocol/presented-ids.ts";
 import {
   type Packet,
   PacketType,
@@ -79,6 +80,7 @@ export class LearnerHandler implements QuorumLinkHandlers {
   #awaitedZxid: Zxid = 0;
   #awaited = 0;
   readonly #replies = new DeferredReplies();
+  readonly #presentedIds = new PresentedIds();
 
   constructor(term: Term, link: QuorumLink) {
     this.#term = term;
@@ -389,7 +391,7 @@ export class LearnerHandler implements QuorumLinkHandlers {
         if (service === undefined) return "a REQUEST before UPTODATE";
         // Its client hears that the connection is lost when the term ends, as T-10 says.
         if (this.#term.isLeaving) return undefined;
-        if (!isSync(packet)) return passRequest(packet, this.sid, service);
+        if (!isSync(packet)) return passRequest(packet, this.sid, service, this.#presentedIds);
         this.#term.syncRequested(this);
         return undefined;
       case PacketType.REVALIDATE:
