@@ -12,6 +12,9 @@ import {
 } from "../../protocol/election.ts";
 import type { Link, LinkHandlers } from "../../protocol/host.ts";
 import { Writer } from "../../protocol/jute.ts";
+import { writeMultiRequest } from "../../protocol/multi.ts";
+import { OpCode } from "../../protocol/opcodes.ts";
+import { writeCreateRequest } from "../../protocol/proto.ts";
 import { defaultConfig } from "../../server/config/config.ts";
 import { ensembleSettings } from "../../server/config/ensemble.ts";
 import { EnsembleServer } from "../../server/ensemble.ts";
@@ -25,12 +28,14 @@ import {
 import { readQuorumGolden } from "../golden/golden-file.ts";
 import { type History, type Liar, LyingLeader, LyingLearner } from "../tools/lying-member.ts";
 import { anyPacket } from "../tools/spoilt-packets.ts";
+import { ANYONE, Peer } from "./pipeline/server-room.ts";
 
 const QUORUM_PORT = 2888;
 const ELECTION_PORT = 3888;
 const CLIENT_PORT = 2181;
 const TICK_MS = 200;
 const SIDS = [1, 2, 3];
+const EMPTY = Buffer.alloc(0);
 const CASE_MS = 12_000;
 /** What it may log of twelve seconds of lies. */
 const LINES_MAX = 5000;
@@ -254,10 +259,78 @@ const deaf: LinkHandlers = {
   closed: () => undefined,
 };
 
+/** Asks the victim for one thing after another, whatever becomes of it. */
+class Client {
+  answers = 0;
+  isOver = false;
+  readonly #host: SimHost;
+  readonly #draw: SimRandom;
+
+  constructor(world: World, draw: SimRandom) {
+    this.#host = world.host("client");
+    this.#draw = draw;
+    this.#connect();
+  }
+
+  #connect(): void {
+    const peer = new Peer({ until: () => undefined }, this.#host, "server-1");
+    let isGreeted = false;
+    const goOn = (): void => {
+      if (peer.gone || this.isOver) {
+        this.answers += peer.frames.length;
+        if (!this.isOver) this.#connect();
+        return;
+      }
+      if (peer.isConnected && !isGreeted) {
+        isGreeted = true;
+        peer.greet();
+      }
+      if (peer.response !== undefined) this.#ask(peer);
+      this.#host.clock.after(this.#draw.between(5, 100), goOn);
+    };
+    this.#host.clock.after(50, goOn);
+  }
+
+  #ask(peer: Peer): void {
+    const draw = this.#draw;
+    const path = `/${draw.pick(["a", "b", "a/b"])}`;
+    const request = { path, data: EMPTY, acl: ANYONE, flags: draw.pick([0, 1, 2]) };
+    switch (draw.below(7)) {
+      case 0:
+        peer.create(path, request.flags);
+        break;
+      case 1:
+        peer.send(OpCode.create2, (writer) => writeCreateRequest(writer, request));
+        break;
+      case 2:
+        peer.set(path, EMPTY);
+        break;
+      case 3:
+        peer.delete(path);
+        break;
+      case 4:
+        peer.send(OpCode.multi, (writer) =>
+          writeMultiRequest(writer, [
+            { type: OpCode.create2, request },
+            { type: OpCode.delete, request: { path, version: -1 } },
+          ]),
+        );
+        break;
+      case 5:
+        peer.send(OpCode.sync, (writer) => writer.string(path));
+        break;
+      default:
+        peer.read(OpCode.exists, path, true);
+        if (draw.chance(0.1)) peer.send(OpCode.closeSession);
+    }
+  }
+}
+
 /** How often the victim was in step with a liar, or led liars. */
 interface Seen {
   leader: number;
   learner: number;
+  answers: number;
 }
 
 function run(seed: number, role: Role, seen: Seen): void {
@@ -267,11 +340,13 @@ function run(seed: number, role: Role, seen: Seen): void {
   const history: History = { epoch: 1, last: 0 };
   const liars = [2, 3].map((sid) => new LyingHost(world, draw.fork(), sid, role, history));
   victim.start();
+  const client = new Client(world, draw.fork());
   const told = (): string => `seed ${seed}\n${victim.lines.slice(-30).join("\n")}`;
   try {
     world.runUntil(CASE_MS * 1000);
     expect(victim.failure, told()).toBeUndefined();
     for (const liar of liars) liar.isOver = true;
+    client.isOver = true;
     victim.host.crash("kill");
     victim.host.restart();
     victim.start();
@@ -281,6 +356,7 @@ function run(seed: number, role: Role, seen: Seen): void {
   }
   expect(victim.failure, `after a restart: ${told()}`).toBeUndefined();
   expect(victim.lines.length, told()).toBeLessThan(LINES_MAX);
+  seen.answers += client.answers;
   for (const line of victim.lines) {
     if (line.includes("in step with the leader")) seen.leader++;
     if (line.startsWith("leads")) seen.learner++;
@@ -292,9 +368,11 @@ describe.each([
   ["learner", 60],
 ] as const)("two members that lie to their %s's face", (role, cases) => {
   test("bring it neither to fall nor to a directory that it cannot start from", () => {
-    const seen: Seen = { leader: 0, learner: 0 };
+    const seen: Seen = { leader: 0, learner: 0, answers: 0 };
     for (let seed = 1; seed <= cases; seed++) run(seed, role, seen);
     // They were believed often enough to be heard.
     expect(seen[role]).toBeGreaterThan(cases / 4);
+    // And its clients were lied to.
+    if (role === "leader") expect(seen.answers).toBeGreaterThan(cases);
   });
 });

@@ -12,6 +12,7 @@ import { EPOCH_MAX, makeZxid, type Zxid } from "../../protocol/zxid.ts";
 import type { SimRandom } from "../../server/testing/index.ts";
 import {
   anyPacket,
+  fittingTxn,
   forwarded,
   packet,
   revalidate,
@@ -54,6 +55,9 @@ function corrupted(draw: SimRandom, parts: readonly Buffer[]): readonly Buffer[]
   return said;
 }
 
+/** Of REQUEST: its type, and the zxid that it has not. */
+const REQUEST_HEAD: Buffer = Buffer.from("00000001ffffffffffffffff", "hex");
+
 /** Where the first packet of this type may begin; -1: nowhere. */
 function find(bytes: Buffer, type: number): number {
   const head = Buffer.alloc(4);
@@ -74,11 +78,14 @@ export class LyingLeader implements Liar {
   /** SNAP's packet, and the tree behind it up to its signature. */
   readonly #tree: Buffer;
   #hasPromised = false;
+  /** It lies only about what it is asked. */
+  readonly #isQuiet: boolean;
 
   constructor(draw: SimRandom, history: History, tree: Buffer) {
     this.#draw = draw;
     this.#history = history;
     this.#tree = tree;
+    this.#isQuiet = draw.chance(0.4);
   }
 
   greet(): undefined {}
@@ -98,12 +105,38 @@ export class LyingLeader implements Liar {
       const last = bytes.length >= 12 ? Number(bytes.readBigInt64BE(4)) : 0;
       return corrupted(draw, this.#lead(last));
     }
-    return draw.chance(0.3) ? [this.#anything()] : [];
+    const answers = this.#answer(bytes);
+    return draw.chance(this.#isQuiet ? 0.01 : 0.3) ? [...answers, this.#anything()] : answers;
+  }
+
+  /** Requests are settled in order, as something else than was asked; now and then one is left out. */
+  #answer(bytes: Buffer): Buffer[] {
+    const draw = this.#draw;
+    const history = this.#history;
+    const said: Buffer[] = [];
+    for (let at = bytes.indexOf(REQUEST_HEAD); at >= 0; at = bytes.indexOf(REQUEST_HEAD, at + 1)) {
+      if (at + REQUEST_HEAD.length + 16 > bytes.length || draw.chance(0.05)) continue;
+      const answer = fittingTxn(draw, ++history.last);
+      // long session, int cxid
+      const asked = at + REQUEST_HEAD.length + 4;
+      bytes.copy(answer, 0, asked, asked + 12);
+      said.push(
+        packet(PacketType.PROPOSAL, history.last, answer),
+        packet(PacketType.COMMIT, history.last),
+      );
+    }
+    return said;
   }
 
   #lead(from: Zxid): readonly Buffer[] {
     const draw = this.#draw;
     const { epoch } = this.#history;
+    const marker = makeZxid(epoch, 0);
+    if (this.#isQuiet) {
+      this.#history.last = marker;
+      const end = packet(PacketType.NEWLEADER, marker, Buffer.from("version=0"));
+      return [packet(PacketType.DIFF, from), end, packet(PacketType.UPTODATE, -1)];
+    }
     const said: Buffer[] = [];
     let last = from;
     const opening = draw.below(4);
@@ -119,7 +152,7 @@ export class LyingLeader implements Liar {
     }
     last = Math.max(0, last);
     const next = (): Zxid => {
-      last = last < makeZxid(epoch, 0) ? makeZxid(epoch, 1) : last + 1;
+      last = last < marker ? marker + 1 : last + 1;
       if (draw.chance(0.03)) last += draw.below(5);
       return last;
     };
@@ -132,7 +165,7 @@ export class LyingLeader implements Liar {
     };
     for (let n = draw.below(4); n > 0; n--)
       propose(draw.chance(0.9) ? PacketType.PROPOSAL : PacketType.INFORM);
-    said.push(packet(PacketType.NEWLEADER, makeZxid(epoch, 0), Buffer.from("version=0")));
+    said.push(packet(PacketType.NEWLEADER, marker, Buffer.from("version=0")));
     for (let n = draw.below(3); n > 0; n--) propose(PacketType.PROPOSAL);
     said.push(packet(PacketType.UPTODATE, -1));
     for (let n = draw.below(8); n > 0; n--) propose(PacketType.PROPOSAL);

@@ -58,15 +58,38 @@ export function txn(draw: SimRandom, zxid: Zxid): Buffer {
   return out.take();
 }
 
-const BODIES: readonly ((draw: SimRandom) => TxnBody)[] = [
-  (draw) => ({
+/** One that fits any tree. */
+export function fittingTxn(draw: SimRandom, zxid: Zxid): Buffer {
+  const out = new Writer();
+  const create = { ...newZnode(draw), path: `/made-${zxid}` };
+  const root: TxnBody = { type: OpCode.setData, path: "/", data: Buffer.alloc(9), version: 1 };
+  const txns = draw.pick([[], [create], [root, create], [root, root, root]]);
+  const bodies: readonly TxnBody[] = [
+    create,
+    root,
+    { type: OpCode.createSession, timeoutMs: 5000 },
+    { type: OpCode.error, err: draw.pick([-101, -118, -112]) },
+    { type: OpCode.multi, txns },
+  ];
+  const body = draw.pick(bodies);
+  const header = { sessionHigh: 1, sessionLow: 1, cxid: 1, zxid, timeMs: 0, type: body.type };
+  writeTxn(out, { header, body, digest: undefined });
+  return out.take();
+}
+
+function newZnode(draw: SimRandom): TxnBody & { readonly type: typeof OpCode.create } {
+  return {
     type: OpCode.create,
     path: pathOf(draw),
     data: Buffer.alloc(draw.below(50)),
     acl: ANYONE,
     ephemeral: false,
     parentCVersion: draw.below(9),
-  }),
+  };
+}
+
+const BODIES: readonly ((draw: SimRandom) => TxnBody)[] = [
+  newZnode,
   (draw) => ({ type: OpCode.setData, path: pathOf(draw), data: Buffer.alloc(9), version: 1 }),
   (draw) => ({ type: OpCode.delete, path: pathOf(draw) }),
   () => ({ type: OpCode.createSession, timeoutMs: 5000 }),
