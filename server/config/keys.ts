@@ -180,6 +180,7 @@ const WITHOUT_CONSEQUENCE: Readonly<Record<string, KeyRule>> = {
       "request_throttle_stall_time request_throttler.shutdownTimeout",
     { kind: "ignored" },
   ),
+  "admin.enableServer": { kind: "later", absent: "false" },
   "jvm.pause.monitor": { kind: "later" },
   observerMasterPort: { kind: "later", absent: "0" },
   "observerMaster.sizeLimit": { kind: "later" },

@@ -54,10 +54,25 @@ export const FAR_EPOCH: string =
   "a learner has promised an epoch far beyond this one, and cannot join before that. If its data " +
   "is another ensemble's, it must not join at all";
 
+const OTHER_HISTORY =
+  "a learner's history is of a later epoch than this ensemble has had, so it is another " +
+  "ensemble's. It would lead this one after the next election: if it belongs here, empty its " +
+  "directories and start it again; if not, take it off this ensemble's addresses";
+
 /**
- * Whether a voter that promised a later epoch than the present one is to be let in by another one.
+ * Why a voter that promised a later epoch than the present one is not to be let in by another one;
+ * undefined: it is. Who promised an epoch to a candidate that failed still has the history that it
+ * had before: an epoch of a history was promised by a quorum, so there is no leader of an earlier one.
+ *
  * Differs from ZooKeeper, where it stays out until the leader changes for another reason.
+ *
+ * @param claimedEpoch Of its history, as far as it was heard.
  */
-export function isNearEpoch(acceptedEpoch: number, epoch: number): boolean {
-  return acceptedEpoch <= epoch + EPOCHS_AHEAD_MAX;
+export function doubtOf(
+  acceptedEpoch: number,
+  claimedEpoch: number | undefined,
+  epoch: number,
+): string | undefined {
+  if (claimedEpoch !== undefined && claimedEpoch > epoch) return OTHER_HISTORY;
+  return acceptedEpoch > epoch + EPOCHS_AHEAD_MAX ? FAR_EPOCH : undefined;
 }

@@ -261,6 +261,8 @@ export interface ElectionOutcome {
 export interface LeaderEffects {
   readonly replica: Replica;
   readonly log: ZabLog;
+  /** The epoch of the history with which a voter stood for election when it was heard last. */
+  claimedEpochOf(sid: number): number | undefined;
   /** Office is taken: clients are served from now on (S-16). */
   lead(office: LeaderOffice): LeaderService;
   /** The term is over. Called once, and nothing else after it. */

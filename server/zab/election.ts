@@ -81,6 +81,8 @@ export class Election {
   readonly #outOfElection: Ballot;
   readonly #founding: Founding;
   readonly #supporters: Supporters;
+  /** By voter: the epoch of the history with which it stood the last time. */
+  readonly #claims = new Map<number, number>();
   /** What this server tells of itself. */
   #state: PeerState = PeerState.LOOKING;
   /** The logical clock. It lives in memory only: after a restart others say which round it is. */
@@ -168,6 +170,10 @@ export class Election {
     this.#become(this.#stateUnder(leader));
   }
 
+  claimedEpochOf(sid: number): number | undefined {
+    return this.#claims.get(sid);
+  }
+
   /** What a server says when it is asked: also what is said on a new connection. */
   answerTo(sid: number): Notification {
     // Those who have no vote compare rounds with each other, not with the one of the election (N-6).
@@ -183,6 +189,7 @@ export class Election {
       return;
     }
     const isLooking = news.state === PeerState.LOOKING;
+    if (isLooking && news.leader === sid) this.#claims.set(sid, news.peerEpoch);
     // A round that is over says nothing of this one.
     if (!isLooking || news.electionEpoch >= this.#round) this.#supporters.said(sid, news.leader);
     if (this.#state !== PeerState.LOOKING) {

@@ -24,7 +24,7 @@ import {
   zxidCounter,
   zxidHex,
 } from "../../protocol/zxid.ts";
-import { type AdmissionOptions, FAR_EPOCH, isNearEpoch, refusalOf } from "./admission.ts";
+import { type AdmissionOptions, doubtOf, FAR_EPOCH, refusalOf } from "./admission.ts";
 import type {
   LeaderEffects,
   LeaderOffice,
@@ -234,8 +234,9 @@ export class Leader implements Term {
   /** Who promised a later epoch cannot follow in this one. True: the term is over for its sake. */
   #yieldsTo(learner: LearnerHandler): boolean {
     const { sid, acceptedEpoch } = learner;
-    if (!this.#counts(learner) || !isNearEpoch(acceptedEpoch, this.epoch)) {
-      this.lines.warn({ sid, acceptedEpoch, epoch: this.epoch }, FAR_EPOCH);
+    const doubt = doubtOf(acceptedEpoch, this.#effects.claimedEpochOf(sid), this.epoch);
+    if (doubt !== undefined || !this.#counts(learner)) {
+      this.lines.warn({ sid, acceptedEpoch, epoch: this.epoch }, doubt ?? FAR_EPOCH);
       return false;
     }
     // Before office is taken nothing is disturbed by its coming again.

@@ -204,7 +204,7 @@ export class LearnerHandler implements QuorumLinkHandlers {
     if (this.state === "closed") return;
     const { sid, state, remoteAddress } = this;
     const details = { sid, state, address: remoteAddress, reason };
-    this.#term.lines.info(details, "a learner has left");
+    this.#term.lines.warn(details, "a learner has left");
     this.#stop();
     this.#term.left(this);
   }

@@ -139,7 +139,7 @@ export class Learner {
     // for slower ones as long as for everything before UPTODATE (Trap 8).
     const limitTicks = this.#state.name === "broadcast" ? syncLimitTicks : initLimitTicks;
     if (this.#silentMs < limitTicks * tickMs) return;
-    this.#leave(`nothing was heard of the leader for ${this.#silentMs} ms`);
+    this.#leave(`nothing was heard of the leader for ${Math.round(this.#silentMs)} ms`);
   }
 
   /** Ends the term, as when the tree has diverged; `stepDown` follows. */

@@ -3,7 +3,7 @@
  *
  *     ┌─▶ settling ──▶ looking ──vote for me──▶ leading ───────────────┐
  *     │    │  ▲           └──vote for another──▶ following, observing ─┤
- *     │    │  └ resting ◀─ an observer ◀──────────────────────────┐    │
+ *     │    │  └ resting ◀ observers, vain ◀──────────────────────────┐    │
  *     │    └───── a leader that went named its successor ────▶ ────────┤
  *     └──────────────────────────── term over ────────────────────┴────┘
  *
@@ -14,7 +14,7 @@
  * Whoever drives it calls `tick` when `wakeAtMs` has come, whatever it is that is due.
  */
 
-import type { Notification } from "../../protocol/election.ts";
+import { type Notification, PeerState } from "../../protocol/election.ts";
 import { EPOCH_MAX, type Zxid } from "../../protocol/zxid.ts";
 import type {
   ElectionLinks,
@@ -31,6 +31,7 @@ import type {
 import { Election } from "./election.ts";
 import { Leader, type LeaderOptions } from "./leader.ts";
 import { Learner } from "./learner.ts";
+import { VainTerms } from "./vain-terms.ts";
 
 export interface PeerOptions extends LeaderOptions {
   readonly tickMs: number;
@@ -87,7 +88,7 @@ export type Role = "looking" | "leading" | "following" | "observing";
 
 type State =
   | { readonly name: "settling" }
-  /** Until `atMs`: many observers lose one leader together. */
+  /** Until `atMs`: many observers lose one leader together, or terms were in vain. */
   | { readonly name: "resting"; readonly atMs: number }
   | { readonly name: "looking" }
   | { readonly name: "leading"; readonly leader: Leader }
@@ -103,6 +104,7 @@ export class Peer {
   readonly #effects: PeerEffects;
   readonly #election: Election;
   readonly #isObserver: boolean;
+  readonly #vainTerms: VainTerms;
   #state: State = { name: "settling" };
   /** When the term hears its next tick. */
   #tickAtMs = NEVER;
@@ -119,6 +121,7 @@ export class Peer {
     this.#options = options;
     this.#effects = effects;
     this.#isObserver = options.verifier.observers.includes(options.sid);
+    this.#vainTerms = new VainTerms(effects.log, () => effects.nowMs(), options.tickMs);
     this.#election = new Election(
       {
         sid: options.sid,
@@ -129,7 +132,7 @@ export class Peer {
       },
       {
         links: effects.links,
-        log: effects.log,
+        log: this.#vainTerms,
         decided: (outcome) => this.#decided(outcome),
         deserted: () => this.leader?.resign("a quorum wants another leader"),
       },
@@ -204,7 +207,11 @@ export class Peer {
 
   /** Something was said on the election port. */
   heard(sid: number, notification: Notification): void {
-    if (this.#state.name === "stopped") return;
+    const { name } = this.#state;
+    if (name === "stopped") return;
+    // It leads no more: there is something new to find.
+    const isOver = sid === this.#vainTerms.leaderSid && notification.state === PeerState.LOOKING;
+    if (name === "resting" && isOver) this.#look();
     this.#election.receive(sid, notification, this.#effects.nowMs());
     this.#effects.changed();
   }
@@ -265,13 +272,18 @@ export class Peer {
     } else if (successor !== undefined && this.#mayLead(successor)) {
       this.#election.appoint(successor);
       this.#begin(successor, true);
-    } else if (this.#isObserver && this.#hasFollowed) {
-      const restMs = this.#effects.fraction() * this.#options.observerDelayMs;
-      this.#state = { name: "resting", atMs: this.#effects.nowMs() + restMs };
-      this.#effects.changed();
     } else {
-      this.#look();
+      this.#rest();
     }
+  }
+
+  #rest(): void {
+    const isOneOfMany = this.#isObserver && this.#hasFollowed;
+    const delayMs = isOneOfMany ? this.#effects.fraction() * this.#options.observerDelayMs : 0;
+    const restMs = Math.max(delayMs, this.#vainTerms.pauseMs);
+    if (!isOneOfMany && restMs === 0) return this.#look();
+    this.#state = { name: "resting", atMs: this.#effects.nowMs() + restMs };
+    this.#effects.changed();
   }
 
   /** What a leader says that goes may be wrong, or no longer true. */
@@ -316,6 +328,7 @@ export class Peer {
     const leader: Leader = new Leader(this.#options, {
       replica: this.#effects.replica,
       log: this.#effects.log,
+      claimedEpochOf: (sid) => this.#election.claimedEpochOf(sid),
       lead: (office) => {
         this.#established(office.epoch);
         return this.#effects.lead(office);
@@ -341,7 +354,7 @@ export class Peer {
       },
       {
         replica: this.#effects.replica,
-        log: this.#effects.log,
+        log: this.#vainTerms,
         follow: (access, epoch) => {
           this.#established(epoch);
           return this.#effects.follow(access, epoch);
@@ -370,13 +383,21 @@ export class Peer {
 
   #established(epoch: number): void {
     this.#serves = true;
+    this.#vainTerms.clear();
     this.#election.established(epoch);
     this.#effects.changed();
   }
 
   #endTerm(reason: string): void {
+    const { leaderSid } = this;
+    const message = `the term is over: ${reason}`;
+    // What was asked for is nothing to warn of.
+    if (this.#stopped !== undefined) this.#effects.log.info({ was: this.role }, message);
+    else this.#vainTerms.warn({ was: this.role }, message);
+    if (this.#state.name === "learning" && !this.#serves && leaderSid !== undefined) {
+      this.#vainTerms.ended(leaderSid, reason);
+    }
     this.#serves = false;
-    this.#effects.log.warn({ was: this.role }, `the term is over: ${reason}`);
     this.#effects.closePort();
     this.#effects.hangUp();
     this.#effects.endService(reason);

@@ -36,6 +36,8 @@ export function isSameVote(vote: Vote, other: Vote): boolean {
 
 /** For the log. */
 export function describeVote(vote: Vote): Readonly<Record<string, unknown>> {
+  // An observer's has nothing to show.
+  if (vote.zxid === NOBODY) return { leader: "nobody", round: vote.electionEpoch };
   return {
     leader: vote.leader === NOBODY ? "nobody" : vote.leader,
     zxid: zxidHex(vote.zxid),

@@ -362,5 +362,5 @@ test("what a later release brings is refused where an ensemble could lose by its
   expect(problems(`${THREE}observerMasterPort=2191`)).toEqual([
     "zoo.cfg:8:1: warning: not offered by this release and ignored: observerMasterPort",
   ]);
-  expect(problems(`${THREE}observerMasterPort=0`)).toEqual([]);
+  expect(problems(`${THREE}observerMasterPort=0\nadmin.enableServer=false`)).toEqual([]);
 });

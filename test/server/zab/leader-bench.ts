@@ -217,6 +217,8 @@ export class LeaderBench {
   readonly requests: ForwardedRequest[] = [];
   /** Sessions that the leader's pipeline knows, by their low word. */
   readonly sessions: Set<number> = new Set<number>();
+  /** Of histories with which voters stood for election. */
+  readonly claimedEpochs: Map<number, number> = new Map();
   readonly #lines: string[] = [];
   readonly #learners = new Set<FakeLearner>();
 
@@ -248,12 +250,13 @@ export class LeaderBench {
       replica: this.replica,
       log: {
         info: () => {},
-        // Its link says the same.
+        // Their links say the same.
         warn: (_details, message) => {
-          if (!message.startsWith("a learner is sent away")) this.say(`warning: ${message}`);
+          if (!/^a learner (is sent away|has left)/.test(message)) this.say(`warning: ${message}`);
         },
         error: (_details, message) => this.say(`error: ${message}`),
       },
+      claimedEpochOf: (sid) => this.claimedEpochs.get(sid),
       lead: (office) => {
         this.say(`lead ${office.epoch}`);
         this.office = office;

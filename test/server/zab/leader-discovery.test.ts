@@ -48,6 +48,21 @@ test("a term ends for a voter that has promised one of the next epochs, and coul
   expect(early.lines()).toContain("3 ← LEADERINFO 100000000");
 });
 
+// Found by hand: a member of another ensemble, on the address of one that was down, ended the term.
+test("no term ends for a voter whose history is of an epoch that this ensemble has not had", () => {
+  const bench = new LeaderBench();
+  bench.establish(2);
+  bench.claimedEpochs.set(3, 2);
+  bench.join(3, 2);
+  expect(bench.leader.phase).toBe("broadcasting");
+  expect(bench.lines().at(-2)).toMatch(
+    /^warning: a learner's history is of a later epoch than this ensemble has had, so it is another/,
+  );
+  bench.claimedEpochs.set(3, 1);
+  bench.join(3, 2);
+  expect(bench.leader.phase).toBe("closed");
+});
+
 // quorum-protocol D-3, D-7, 11.1, 16/2959
 test("who comes as an observer raises the epoch, but is no part of any quorum, even with a voter's sid", () => {
   const bench = new LeaderBench({ observers: [4] });
