@@ -8,6 +8,8 @@ import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 
 const LOCK_NAME = "quorate.lock";
+/** A copy of a directory in use has its lock: nothing tells the two apart for sure. */
+const LOCK_ADVICE = `${LOCK_NAME}: delete it if this is a copy of another directory`;
 /** Written by ZooKeeper's start script beside the data. */
 const ZOOKEEPER_PID_NAME = "zookeeper_server.pid";
 /** Whoever loses this often against others that start at the same moment gives up. */
@@ -44,7 +46,7 @@ export function lockDirectory(directory: string): () => void {
       const holder = readIfThere(path);
       if (holder === undefined) continue;
       const pid = Number.parseInt(holder, 10);
-      if (isHolding(holder)) throw new DirectoryInUseError(directory, pid, LOCK_NAME);
+      if (isHolding(holder)) throw new DirectoryInUseError(directory, pid, LOCK_ADVICE);
       setAside(path, holder);
     }
   } finally {

@@ -190,6 +190,11 @@ export class ServerView implements AdminSource {
     return this.#deadlines(this.#serving?.tracker?.deadlines() ?? [], sessionName);
   }
 
+  localSessionDeadlines(): readonly DeadlineView[] | undefined {
+    const tracker = this.#serving?.localTracker;
+    return tracker && this.#deadlines(tracker.deadlines(), sessionName);
+  }
+
   globalSessions(): readonly GlobalSessionView[] | undefined {
     if (this.#serving === undefined || this.#serving.tracker !== undefined) return undefined;
     const all: { readonly key: string; readonly view: GlobalSessionView }[] = [];

@@ -74,6 +74,8 @@ export interface AdminSource {
   readonly dataWatches: WatchesView;
   /** Sessions by the moment at which they expire unless they are heard of, nearest first. */
   sessionDeadlines(): readonly DeadlineView[];
+  /** The same of those that this server alone knows; undefined: it makes none. */
+  localSessionDeadlines(): readonly DeadlineView[] | undefined;
   /** Of a learner, in the place of deadlines: every session that all servers know, by id. */
   globalSessions(): readonly GlobalSessionView[] | undefined;
   /** The same of connections; what is named is "ip: /address:port sessionId: 0x..". */

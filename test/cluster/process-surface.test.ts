@@ -154,7 +154,9 @@ describe("a data directory", () => {
     const { server, port } = await serving();
     const { code, stderr } = await end("server", configFile());
     expect(code).toBe(3);
-    expect(stderr).toContain(`is in use by process ${server.pid} (quorate.lock)`);
+    expect(stderr).toContain(
+      `is in use by process ${server.pid} (quorate.lock: delete it if this is a copy of another directory)`,
+    );
     const session = await RawSession.open(port);
     expect(await session.create("/a", Buffer.from("x"))).toBe(0);
     session.drop();

@@ -24,7 +24,7 @@ test("a directory is held by one, and free again once that one gave it back", ()
   );
   expect(() => lockDirectory(directory)).toThrow(DirectoryInUseError);
   expect(() => lockDirectory(directory)).toThrow(
-    `${directory} is in use by process ${process.pid} (quorate.lock)`,
+    `${directory} is in use by process ${process.pid} (quorate.lock: delete it if this is a copy of another directory)`,
   );
   release();
   expect(readdirSync(directory)).toEqual([]);

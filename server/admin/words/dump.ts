@@ -4,9 +4,14 @@ import { first } from "./texts.ts";
 
 export function* dump(source: AdminSource): Generator<string> {
   yield "SessionTracker dump:\n";
+  const local = source.localSessionDeadlines();
+  if (local !== undefined) yield* deadlines("Local Session", local);
   const global = source.globalSessions();
-  if (global === undefined) yield* deadlines("Session", source.sessionDeadlines());
-  else yield* sessions(global);
+  if (global !== undefined) yield* sessions(global);
+  else {
+    const what = local === undefined ? "Session" : "Global Session";
+    yield* deadlines(what, source.sessionDeadlines());
+  }
   yield `ephemeral nodes dump:\nSessions with Ephemerals (${source.ephemeralOwnerCount}):\n`;
   for (const owner of first(source.ephemeralOwners(), source.ephemeralOwnerCount)) {
     yield `${owner.session}:\n`;

@@ -56,6 +56,7 @@ export function source(changes: Partial<AdminSource> = {}): AdminSource {
     serving: true,
     mode: "standalone",
     ensemble: undefined,
+    localSessionDeadlines: () => undefined,
     globalSessions: () => undefined,
     uptimeMs: 80_023.7,
     fourLetterWords: "*",

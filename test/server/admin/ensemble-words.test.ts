@@ -135,3 +135,17 @@ test("dump of a learner lists the sessions that all servers know, without their 
     /^SessionTracker dump:\nGlobal Sessions\(2\):\n0x1\t10000ms\n0x2\t4000ms\nephemeral nodes dump:\n/,
   );
 });
+
+test("dump lists local sessions first where there are any, and says then which are global", () => {
+  const localSessionDeadlines = (): { wallMs: number; count: number; names: () => string[] }[] => [
+    { wallMs: 1_795_362_665_000, count: 1, names: () => ["0x7"] },
+  ];
+  const local =
+    "SessionTracker dump:\nLocal Session Sets (1)/(1):\n" +
+    "1 expire at Sun Nov 22 15:51:05 UTC 2026:\n\t0x7\n";
+  const leader = source({ mode: "leader", localSessionDeadlines });
+  expect(answered("dump", leader)).toContain(`${local}Global Session Sets (2)/(3):\n2 expire at`);
+  const globalSessions = (): { session: string; timeoutMs: number }[] => [];
+  const learner = source({ mode: "observer", globalSessions, localSessionDeadlines });
+  expect(answered("dump", learner)).toContain(`${local}Global Sessions(0):\nephemeral nodes dump:`);
+});
