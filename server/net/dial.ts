@@ -17,7 +17,7 @@ export interface DialOptions {
   readonly limitMs: number;
   /** At each address, at least 1. */
   readonly triesMax: number;
-  /** Between the first two; it doubles from then on ... */
+  /** Between the first two; each is longer by half from then on ... */
   readonly firstPauseMs: number;
   /** ... up to this. */
   readonly pauseMs: number;
@@ -68,7 +68,7 @@ export class Dial {
   /** @param failures Of this way, at least 1. */
   afterPause(failures: number, callback: () => void): Timer {
     const { firstPauseMs, pauseMs } = this.#options;
-    return this.#clock.after(Math.min(firstPauseMs * 2 ** (failures - 1), pauseMs), callback);
+    return this.#clock.after(Math.min(firstPauseMs * GROWTH ** (failures - 1), pauseMs), callback);
   }
 
   won(way: Way, link: Link): void {
@@ -87,6 +87,8 @@ export class Dial {
     this.#failed(reason);
   }
 }
+
+const GROWTH = 1.5;
 
 /** One address. */
 class Way implements LinkHandlers {

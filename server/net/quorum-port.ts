@@ -42,8 +42,8 @@ const BIND_PAUSE_MS = 10;
  *
  * Differs from ZooKeeper: there it is five tries, each of them 100 ms after the one before (C-2).
  */
-const DIAL_TRIES_MAX = 10;
-const DIAL_FIRST_PAUSE_MS = 4;
+const DIAL_TRIES_MAX = 14;
+const DIAL_FIRST_PAUSE_MS = 2;
 
 /** Connections that have not said whose they are. */
 const STRANGERS_MAX = 128;

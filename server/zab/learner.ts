@@ -345,7 +345,9 @@ export class Learner {
         if (state.name === "synchronization") this.#becomeBroadcasting(term, state.sync);
       },
       handover: (sid) => {
+        // It lacks nothing: the rest of that term is its leader's own.
         this.#effects.handover(sid);
+        this.#leave(`the leader hands over to server ${sid}`);
       },
       warn: (details, message) => {
         if (!this.#mayWarn) return;

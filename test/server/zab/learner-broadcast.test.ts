@@ -243,10 +243,15 @@ test("the answer to a sync comes behind the commits before it", () => {
 test("a leader of ours may hand over to another server, any other may not", () => {
   const handover = withData(64, z(1, 0), Buffer.from("0000000000000003", "hex"));
   const bench = new LearnerBench({ isLeaderOurs: true }).follow(1).receive(handover);
-  expect(bench.lines()).toEqual(["hand over to 3"]);
+  expect(bench.lines()).toEqual([
+    "hand over to 3",
+    "link closed",
+    "step down: the leader hands over to server 3",
+  ]);
   const broken = withData(64, z(1, 0), Buffer.from("00000003", "hex"));
   const warning = "warning: a packet that a learner has no use for: ignored";
-  expect(bench.receive(broken).lines()).toEqual([warning]);
+  const ours = new LearnerBench({ isLeaderOurs: true }).follow(1);
+  expect(ours.receive(broken).lines()).toEqual([warning]);
   expect(new LearnerBench().follow(1).receive(handover).lines()).toEqual([warning]);
 });
 

@@ -107,12 +107,12 @@ function handedOver(sid: number, successor: number, isDiverged = false): string 
   replica.complete("acceptedEpoch", "");
   splitter.push(Buffer.concat([bare("DIFF", 0), newLeader(1)]));
   while (replica.waiting[0] !== undefined) replica.complete(replica.waiting[0], "");
-  const last = new Writer();
-  writeDesignation(last, PacketType.HANDOVER, -1, successor);
-  splitter.push(Buffer.concat([bare("UPTODATE", -1), last.take()]));
+  splitter.push(bare("UPTODATE", -1));
   expect([peer.serves, dialled]).toEqual([true, [LEADER]]);
   replica.isDiverged = isDiverged;
-  handlers?.closed("it is gone");
+  const last = new Writer();
+  writeDesignation(last, PacketType.HANDOVER, -1, successor);
+  splitter.push(last.take());
   return `${peer.isLooking ? "looking" : peer.role} ${dialled.slice(1).join()}`.trim();
 }
 
