@@ -199,8 +199,9 @@ class Tail {
 
 /** Behind the last byte from `offset` on that is not zero. */
 function findDataEnd(file: DiskFile, offset: number): number {
-  const chunk = Buffer.alloc(READ_BYTES);
-  const zeros = Buffer.alloc(READ_BYTES);
+  const most = Math.min(READ_BYTES, Math.max(0, file.size() - offset));
+  const chunk = Buffer.alloc(most);
+  const zeros = Buffer.alloc(most);
   let dataEnd = offset;
   for (let position = offset; ; ) {
     const count = file.readNow(chunk, position);

@@ -35,8 +35,10 @@ export class TraceHash {
   digest(): string {
     const high = Math.imul(this.#high ^ (this.#low >>> 11), 0xc2b2ae3d);
     const low = Math.imul(this.#low ^ (this.#high >>> 9), 0x27d4eb2f);
-    return [high ^ (low >>> 16), low ^ (high >>> 16)]
-      .map((word) => (word >>> 0).toString(16).padStart(8, "0"))
-      .join("");
+    return wordHex(high ^ (low >>> 16)) + wordHex(low ^ (high >>> 16));
   }
+}
+
+function wordHex(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, "0");
 }

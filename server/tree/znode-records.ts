@@ -49,7 +49,7 @@ const RECORD_BYTES = 112;
 /** StatPersisted. */
 export const STAT_BYTES = 60;
 
-const CHUNK_BITS = 14;
+const CHUNK_BITS = 10;
 const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
 
 /** Slots stay below 2^31, as references in records are int32. */

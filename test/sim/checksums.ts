@@ -10,7 +10,9 @@ const TABLE: Int32Array = Int32Array.from({ length: 256 }, (_, byte) => {
 export function crc32(...parts: readonly Uint8Array[]): number {
   let crc = -1;
   for (const part of parts) {
-    for (const byte of part) crc = (TABLE[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
+    for (let at = 0; at < part.length; at++) {
+      crc = (TABLE[(crc ^ (part[at] as number)) & 0xff] as number) ^ (crc >>> 8);
+    }
   }
   return (crc ^ -1) >>> 0;
 }
@@ -20,8 +22,8 @@ const ADLER_MODULUS = 65_521;
 export function adler32(bytes: Uint8Array): number {
   let low = 1;
   let high = 0;
-  for (const byte of bytes) {
-    low = (low + byte) % ADLER_MODULUS;
+  for (let at = 0; at < bytes.length; at++) {
+    low = (low + (bytes[at] as number)) % ADLER_MODULUS;
     high = (high + low) % ADLER_MODULUS;
   }
   return high * 0x1_0000 + low;

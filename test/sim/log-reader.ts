@@ -10,9 +10,11 @@ const HEADER_BYTES = 16;
 /** Of a record before its payload: the checksum, 8 bytes, and the length. */
 const PREFIX_BYTES = 12;
 const END_OF_RECORD = 0x42;
-const WINDOW_BYTES = 4096;
+const WINDOW_BYTES = 0x4000;
 const RECORD_MAX_BYTES = 0x100_0000;
 const LIMIT = 0x100_0000;
+
+const NOTHING = Buffer.alloc(0);
 
 /** All txns of a directory's logs, file after file. A torn tail ends a file. */
 export function readLogs(disk: SimHost["disk"], directory: string): Txn[] {
@@ -44,8 +46,7 @@ export function eachPayloadOfLogs(
   const names = disk.names(directory).filter((name) => /^log\.[0-9a-f]+$/.test(name));
   for (const name of names.sort((a, b) => zxidOf(a) - zxidOf(b))) {
     eachPayload(disk, `${directory}/${name}`, (payload) => {
-      // TxnHeader: long clientId, int cxid, long zxid
-      take(payload, Number(payload.readBigInt64BE(12)));
+      take(payload, zxidIn(payload, 0));
     });
   }
 }
@@ -75,23 +76,42 @@ export function eachPayloadOf(
   file: Pick<DiskFile, "readNow">,
   take: (payload: Buffer, position: number) => void,
 ): void {
-  let bytes = Buffer.alloc(WINDOW_BYTES);
+  let bytes = Buffer.allocUnsafe(WINDOW_BYTES);
   let position = HEADER_BYTES;
+  let there = file.readNow(bytes, position);
+  /** Where in the window the next record begins. */
+  let at = 0;
   for (;;) {
-    let there = file.readNow(bytes, position);
-    const length = there < PREFIX_BYTES ? 0 : bytes.readInt32BE(8);
-    if (length <= 0 || length > RECORD_MAX_BYTES) break;
+    let length = lengthAt(bytes, at, there);
+    if (at > 0 && (length === undefined || at + PREFIX_BYTES + length + 1 > there)) {
+      position += at;
+      at = 0;
+      there = file.readNow(bytes, position);
+      length = lengthAt(bytes, at, there);
+    }
+    if (length === undefined || length <= 0 || length > RECORD_MAX_BYTES) break;
     const size = PREFIX_BYTES + length + 1;
     if (size > bytes.length) {
-      bytes = Buffer.alloc(size);
+      bytes = Buffer.allocUnsafe(size);
       there = file.readNow(bytes, position);
     }
-    if (there < size || bytes[size - 1] !== END_OF_RECORD) break;
-    const payload = bytes.subarray(PREFIX_BYTES, size - 1);
-    if (bytes.readUInt32BE(4) !== adler32(payload)) break;
-    take(payload, position + PREFIX_BYTES);
-    position += size;
+    const end = at + size;
+    if (end > there || bytes[end - 1] !== END_OF_RECORD) break;
+    const payload = bytes.subarray(at + PREFIX_BYTES, end - 1);
+    if (bytes.readUInt32BE(at + 4) !== adler32(payload)) break;
+    take(payload, position + at + PREFIX_BYTES);
+    at = end;
   }
+}
+
+/** What a record's prefix says of its payload; undefined: the window ends before it does. */
+function lengthAt(bytes: Buffer, at: number, end: number): number | undefined {
+  return at + PREFIX_BYTES > end ? undefined : bytes.readInt32BE(at + 8);
+}
+
+/** TxnHeader: long clientId, int cxid, long zxid */
+function zxidIn(bytes: Buffer, payload: number): number {
+  return bytes.readInt32BE(payload + 12) * 0x1_0000_0000 + bytes.readUInt32BE(payload + 16);
 }
 
 /** Follows what is appended to one log file, and names each txn that is in it. */
@@ -99,7 +119,7 @@ export class LogTap {
   readonly #told: (zxid: number, payload: Uint8Array) => void;
   /** Where the next byte of a record is expected. */
   #position = 0;
-  #pending = Buffer.alloc(0);
+  #pending: Buffer = NOTHING;
 
   constructor(told: (zxid: number, payload: Uint8Array) => void) {
     this.#told = told;
@@ -108,17 +128,18 @@ export class LogTap {
   wrote(bytes: Uint8Array, position: number): void {
     if (position !== this.#position) return; // the zero that makes room
     this.#position += bytes.length;
-    this.#pending = Buffer.concat([this.#pending, bytes]);
+    const pending =
+      this.#pending.length === 0
+        ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+        : Buffer.concat([this.#pending, bytes]);
     let at = position === 0 ? HEADER_BYTES : 0;
-    while (at + PREFIX_BYTES <= this.#pending.length) {
-      const length = this.#pending.readInt32BE(at + 8);
+    while (at + PREFIX_BYTES <= pending.length) {
+      const length = pending.readInt32BE(at + 8);
       const payload = at + PREFIX_BYTES;
-      if (length <= 0 || payload + length + 1 > this.#pending.length) break;
-      // TxnHeader: long clientId, int cxid, long zxid
-      const zxid = Number(this.#pending.readBigInt64BE(payload + 12));
-      this.#told(zxid, this.#pending.subarray(payload, payload + length));
+      if (length <= 0 || payload + length + 1 > pending.length) break;
+      this.#told(zxidIn(pending, payload), pending.subarray(payload, payload + length));
       at = payload + length + 1;
     }
-    this.#pending = this.#pending.subarray(Math.min(at, this.#pending.length));
+    this.#pending = at < pending.length ? Buffer.from(pending.subarray(at)) : NOTHING;
   }
 }

@@ -154,12 +154,19 @@ function advance(
 
 /** For a request the highest zxid that anybody had seen before it was sent. */
 function seenBy(answers: readonly Answer[]): (sent: Sent) => number {
-  let highest = 0;
-  const seen = answers.map(({ reply }) => {
-    highest = Math.max(highest, reply.zxid);
-    return { order: reply.when.order, zxid: highest };
-  });
-  return ({ when }) => seen.findLast(({ order }) => order < when.order)?.zxid ?? 0;
+  const highest: number[] = [0];
+  for (const { reply } of answers) {
+    highest.push(Math.max(highest.at(-1) ?? 0, reply.zxid));
+  }
+  return ({ when }) => {
+    let [from, to] = [0, answers.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((answers[middle]?.reply.when.order ?? 0) < when.order) from = middle + 1;
+      else to = middle;
+    }
+    return highest[from] ?? 0;
+  };
 }
 
 /** Which operation of a txn a quota refused; -1: none. */

@@ -181,54 +181,42 @@ class EnsembleRun {
     this.#nemesis.plan();
     world.runUntil(FAULTS_OVER_US);
     this.#nemesis.heal();
-    this.#await("ServesAgain", "every server without faults serves", () =>
-      this.#servers.every((server) => server.serves),
-    );
-    this.#await("ServesAgain", "clients without faults find a server", () =>
-      this.#clients.every((client) => client.connected),
-    );
+    this.#await("ServesAgain", "every server without faults serves", allServe);
+    this.#await("ServesAgain", "clients without faults find a server", allConnected);
     for (const client of this.#clients) {
       client.quiet();
       client.lastCalls();
     }
     world.runUntil(world.nowUs + SECOND_US);
-    this.#await("EveryCallSettles", "every call has an outcome", () =>
-      this.#clients.every((client) => client.pendingCount === 0),
-    );
+    this.#await("EveryCallSettles", "every call has an outcome", allSettled);
     for (const [index, client] of this.#clients.entries()) {
       if (index % 2 === 0) client.close();
       else client.kill("power");
     }
-    this.#await("DeadSessionsExpire", "a session nobody renews ends, on every server", () =>
-      this.#servers.every(({ actor }) => actor.server?.tree?.sessions.size === 0),
-    );
+    this.#await("DeadSessionsExpire", "a session nobody renews ends, on every server", noSessions);
     world.runUntil(Math.max(world.nowUs, SIMULATED_MIN_US));
     this.#awaitEqual();
     for (const { actor } of this.#servers) actor.kill("power");
     for (const { actor } of this.#servers) actor.start();
-    this.#await("ServesAgain", "servers that lost power together serve again", () =>
-      this.#servers.every((server) => server.serves),
-    );
+    this.#await("ServesAgain", "servers that lost power together serve again", allServe);
     this.#awaitEqual();
   }
 
   /** After quiescence all servers are at one txn, with one tree. An epoch's marker is no txn. */
   #awaitEqual(): void {
-    const zxids = (): Set<number> =>
-      new Set(
-        this.#servers
-          .map(({ actor }) => actor.server?.tree?.lastZxid ?? 0)
-          .filter((zxid) => zxidCounter(zxid) > 0),
-      );
-    this.#await("EqualTrees", "all servers come to one zxid", () => zxids().size <= 1);
+    this.#await("EqualTrees", "all servers come to one zxid", oneZxid);
     const trees = this.#servers.map(({ name, actor }) => ({ name, tree: actor.server?.tree }));
     for (const difference of differences(trees)) this.#violate("EqualTrees", difference);
   }
 
   /** Lets time pass until something holds that must hold soon. */
-  #await(checker: string, what: string, condition: () => boolean): void {
+  #await(
+    checker: string,
+    what: string,
+    condition: (servers: Servers, clients: Clients) => boolean,
+  ): void {
     const deadlineUs = this.#world.nowUs + PATIENCE_US;
-    while (!condition()) {
+    while (!condition(this.#servers, this.#clients)) {
       if (this.#world.nowUs > deadlineUs || !this.#world.step()) {
         this.#violate(checker, `it does not come true that ${what}`);
         return;
@@ -369,6 +357,44 @@ class EnsembleRun {
       diskStops: sum(({ actor }) => actor.tally.diskStops),
     };
   }
+}
+
+type Servers = readonly EnsembleServer[];
+type Clients = readonly ClientActor[];
+
+// What is waited for is asked before each event: plain loops, and no closures of one run, which the
+// engine would have to compile anew in each.
+
+function allServe(servers: Servers): boolean {
+  for (const server of servers) if (!server.serves) return false;
+  return true;
+}
+
+function allConnected(_: Servers, clients: Clients): boolean {
+  for (const client of clients) if (!client.connected) return false;
+  return true;
+}
+
+function allSettled(_: Servers, clients: Clients): boolean {
+  for (const client of clients) if (client.pendingCount > 0) return false;
+  return true;
+}
+
+function noSessions(servers: Servers): boolean {
+  for (const { actor } of servers) if (actor.server?.tree?.sessions.size !== 0) return false;
+  return true;
+}
+
+/** Of those that have a txn. */
+function oneZxid(servers: Servers): boolean {
+  let first = 0;
+  for (const { actor } of servers) {
+    const zxid = actor.server?.tree?.lastZxid ?? 0;
+    if (zxidCounter(zxid) === 0) continue;
+    if (first !== 0 && zxid !== first) return false;
+    first = zxid;
+  }
+  return true;
 }
 
 /** When leaders took office: from then on sessions have their whole timeout again. */
