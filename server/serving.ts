@@ -144,7 +144,7 @@ export class Serving {
         break;
       }
       case "read-only":
-        this.#proposer = new ReadOnlyProposer(tree);
+        this.#proposer = new ReadOnlyProposer();
         this.localTracker = this.#introduceLocalTracker();
         sessions = new LocalSessions(this.localTracker, this.#learnerSessions());
     }

@@ -1,11 +1,10 @@
 /**
  * No txns: a server without a quorum serves its last tree to clients that take that (quorum-protocol
- * 11.3). Their sessions are known here alone; one that all servers know is not to be had here, and
- * its client goes on looking for a server with a quorum.
+ * 11.3). Their sessions are known here alone; who comes with one that is not is closed without an
+ * answer, and goes on looking for a server with a quorum.
  */
 import { assert } from "../../protocol/assert.ts";
 import type { Zxid } from "../../protocol/zxid.ts";
-import type { DataTree } from "../tree/data-tree.ts";
 import { type Proposer, ZXID_UNKNOWN } from "./proposer.ts";
 
 const NONE: readonly number[] = [];
@@ -17,11 +16,6 @@ export class ReadOnlyProposer implements Proposer {
   readonly lastZxid: Zxid = ZXID_UNKNOWN;
   readonly cxid = 0;
   readonly askedTypes: readonly number[] = NONE;
-  readonly #tree: DataTree;
-
-  constructor(tree: DataTree) {
-    this.#tree = tree;
-  }
 
   request(): never {
     return refuse();
@@ -39,9 +33,9 @@ export class ReadOnlyProposer implements Proposer {
     return refuse();
   }
 
-  /** Whether all servers know it. */
-  revalidate(high: number, low: number): boolean {
-    return this.#tree.sessions.has(high, low);
+  /** Nobody here knows. */
+  revalidate(): boolean {
+    return false;
   }
 
   applied(_zxid: Zxid): void {}

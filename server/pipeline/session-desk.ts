@@ -81,7 +81,8 @@ export class SessionDesk {
       this.#stats.ownRevalidations++;
       this.#asked.get(key)?.holder.cut("its session is asked for on another connection");
       this.#asked.set(key, { holder, timeoutMs });
-    } else if (this.#proposer.isReadOnly && isKnown) {
+    } else if (this.#proposer.isReadOnly) {
+      // Known here or not, it may live where there is a quorum: any answer would be about its end.
       holder.cut("its session cannot be renewed without a quorum");
     } else {
       const session = isKnown ? this.#sessions.attach(high, low, timeoutMs) : undefined;

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { makeEnsemble } from "../../../protocol/ensemble.ts";
 import { ErrorCode } from "../../../protocol/errors.ts";
 import { CreateFlag, OpCode, Xid } from "../../../protocol/opcodes.ts";
+import { sessionPassword } from "../../../protocol/password.ts";
 import { ensembleSettings } from "../../../server/config/ensemble.ts";
 import { type Peer, type Reply } from "../pipeline/server-room.ts";
 import { TermRoom } from "../pipeline/term-room.ts";
@@ -165,6 +166,14 @@ test("without a quorum only who takes a read-only server is let in, and with a n
   const again = room.open(room.leader, { ...guest.reattach, readOnly: true });
   expect(again.response?.sessionLow).toBe(sessionLow);
   room.until(() => guest.gone);
+});
+
+// quorum-protocol 11.3; client-protocol 3.4/4
+test("without a quorum a session that began elsewhere is not said to have expired", () => {
+  const { room } = readOnlyRoom();
+  const newer = { sessionHigh: 0x0200_0000, sessionLow: 7 };
+  const password = sessionPassword(newer.sessionHigh, newer.sessionLow);
+  expectNoAnswer(room, { ...newer, password, readOnly: true });
 });
 
 // quorum-protocol 11.3
