@@ -116,7 +116,7 @@ function handedOver(sid: number, successor: number, isDiverged = false): string 
   return `${peer.isLooking ? "looking" : peer.role} ${dialled.slice(1).join()}`.trim();
 }
 
-// operations 9.4
+// operations 9.4/2
 test("whom a leader names that goes is followed without an election, or leads", () => {
   expect(handedOver(1, 2)).toBe("following 2");
   expect(handedOver(2, 2)).toBe("leading");
