@@ -370,11 +370,10 @@ export class LearnerHandler implements QuorumLinkHandlers {
       this.#become("serving");
     }
     if (this.state !== "serving") return;
-    if (this.#replies.write(this.isObserver ? this.sentZxid : this.#settledZxid, out)) {
-      if (this.isBeingDismissed) {
-        this.isBeingDismissed = false;
-        term.dismissed();
-      }
+    this.#replies.write(this.isObserver ? this.sentZxid : this.#settledZxid, out);
+    if (this.isBeingDismissed && this.#replies.isEmpty) {
+      this.isBeingDismissed = false;
+      term.dismissed();
     }
     if (!this.pings.isDue) return;
     if (this.pings.write(out, term.replica.window.lastZxid, term.round)) term.asked();

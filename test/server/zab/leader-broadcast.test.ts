@@ -243,6 +243,24 @@ test("a session is revalidated behind what was proposed before, settled or not",
   ]);
 });
 
+// quorum-protocol W-3, V-4
+test("sessions that come back while others write are revalidated as soon as each may be", () => {
+  const [bench, first] = established();
+  if (first === undefined) throw new Error("three servers");
+  for (let i = 1; i <= 20; i++) {
+    // There is always something that is not settled.
+    bench.propose().logged(z(1, i));
+    first.revalidate(i, 4000);
+    bench.lines();
+    if (i === 1) continue;
+    first.ack(z(1, i - 1));
+    expect(bench.lines().filter((line) => line.startsWith("2 "))).toEqual([
+      ...packets(2, "COMMIT", [z(1, i - 1)]),
+      `2 ← REVALIDATE ${i - 1} false`,
+    ]);
+  }
+});
+
 // quorum-protocol T-6, Trap 13
 test("what a learner sends wrong closes its link, what nobody knows is passed over", () => {
   const short = Buffer.from("00", "hex");
