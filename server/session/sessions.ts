@@ -278,7 +278,7 @@ export class Sessions<H extends SessionHolder> implements SessionRoom<H> {
       return;
     }
     for (const session of awaited) {
-      if (!this.#mayExpire()) return;
+      if (this.#timer === undefined || !this.#mayExpire()) return;
       awaited.delete(session);
       // It may have been heard of or have ended meanwhile.
       if (session.isDue && !session.closing) this.#expire(session);

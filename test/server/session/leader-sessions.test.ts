@@ -68,6 +68,22 @@ test("after all servers stood still for a minute, what waited in their sockets c
   expect(isAlive(room, silent)).toBe(false);
 });
 
+// operations 9.4
+test("a leader that is about to go expires nobody any more, whatever a learner reports", () => {
+  const room = new TermRoom(1);
+  const peer = room.open(room.learner(0), { timeoutMs: TIMEOUT_MS });
+  peer.link.destroy();
+  room.runMs(TICK_MS);
+  room.learner(0).isCutOff = true;
+  // It is due, and its server has not spoken yet.
+  room.runMs(3 * TIMEOUT_MS);
+  room.leader.serving?.rest();
+  const last = room.leader.window.lastZxid;
+  room.ping(room.learner(0));
+  room.runMs(3 * TIMEOUT_MS);
+  expect([room.leader.window.lastZxid, isAlive(room, peer)]).toEqual([last, true]);
+});
+
 // quorum-protocol W-1
 test("a learner that stood still reports everybody who is attached to it, once", () => {
   const room = new TermRoom(1);
