@@ -19,6 +19,7 @@ import { EnsembleStatus } from "./ensemble-status.ts";
 import type { Logger } from "./log.ts";
 import type { ClientPort } from "./net/client-port.ts";
 import { ElectionPort } from "./net/election-port.ts";
+import { listenAddresses } from "./net/listening.ts";
 import { QuorumPort } from "./net/quorum-port.ts";
 import { openReplica } from "./open-replica.ts";
 import { PipelineStats } from "./pipeline/stats.ts";
@@ -40,8 +41,6 @@ import type { LeaderService, LearnerService } from "./zab/effects.ts";
 import { Peer, type Role } from "./zab/peer.ts";
 import { QuorumVerifier } from "./zab/quorum-verifier.ts";
 
-/** Connections that the kernel holds for the ports between servers. */
-const BACKLOG = 511;
 /** Who has had no leader for so long is cut off, not between two (quorum-protocol 11.3). */
 const READ_ONLY_AFTER_MS = 2000;
 const REQUEST_LOST = "the leader has left out a request that this server forwarded";
@@ -244,7 +243,7 @@ export class EnsembleServer implements AnyServer {
         forceSnapshotSync: settings.forceSnapSync,
         maxConcurrentSnapSyncs: settings.maxSnapSyncs,
         maxConcurrentDiffSyncs: settings.maxDiffSyncs,
-        allowUnlistedObservers: false,
+        allowUnlistedObservers: settings.allowUnlistedObservers,
       },
       {
         replica,
@@ -298,14 +297,11 @@ export class EnsembleServer implements AnyServer {
     };
   }
 
-  #listenAt(portOf: (address: Member["addresses"][number]) => number): ListenAddress[] {
+  #listenAt(portOf: (address: Member["addresses"][number]) => number): readonly ListenAddress[] {
     const { sid, config, listenOnAllAddresses } = this.#settings;
     const own = config.members.get(sid)?.addresses ?? [];
-    return own.map((address) => ({
-      host: listenOnAllAddresses ? undefined : address.host,
-      port: portOf(address),
-      backlog: BACKLOG,
-    }));
+    const addresses = own.map((address) => ({ host: address.host, port: portOf(address) }));
+    return listenAddresses(addresses, listenOnAllAddresses);
   }
 
   #open(parts: Parts): void {

@@ -44,6 +44,7 @@ export const ENSEMBLE_KEYS: Readonly<Record<string, KeyRule>> = {
   localSessionsEnabled: setting("localSessionsEnabled", values.flag),
   localSessionsUpgradingEnabled: setting("localSessionsUpgradingEnabled", values.flag),
   connection_throttle_local_session_weight: setting("localSessionWeight", values.looseInteger(1)),
+  "quorate.quorum.allowUnlistedObservers": setting("allowUnlistedObservers", values.flag),
   "readonlymode.enabled": setting("readOnlyModeEnabled", values.flag),
 };
 

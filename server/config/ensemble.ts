@@ -67,6 +67,8 @@ export interface EnsembleOptions {
   readonly localSessionsUpgradingEnabled: boolean;
   /** What such a session costs in the throttle of connections. */
   readonly localSessionWeight: number;
+  /** Observers that no line names may join, and read everything. */
+  readonly allowUnlistedObservers: boolean;
   /** Without a leader the last tree is shown to clients that asked for that. */
   readonly readOnlyModeEnabled: boolean;
 }
@@ -98,6 +100,7 @@ const DEFAULT_OPTIONS: EnsembleOptions = {
   localSessionsEnabled: false,
   localSessionsUpgradingEnabled: false,
   localSessionWeight: 1,
+  allowUnlistedObservers: false,
   readOnlyModeEnabled: false,
 };
 

@@ -58,6 +58,8 @@ export class ElectionPeer {
   /** The connection ended, and nothing was heard from it since. */
   #isLost = false;
   #hasBeenTold = false;
+  /** Why it was not reached the last time. */
+  #failure: string | undefined;
   #waiting: Notification | undefined;
 
   constructor(
@@ -92,6 +94,10 @@ export class ElectionPeer {
   /** There is neither a connection nor a way to one. */
   get isApart(): boolean {
     return this.#link === undefined && this.#dial === undefined && this.#bell === undefined;
+  }
+
+  get whyApart(): string | undefined {
+    return this.#link === undefined ? this.#failure : undefined;
   }
 
   get remoteAddress(): string | undefined {
@@ -138,6 +144,7 @@ export class ElectionPeer {
     this.disconnect();
     this.#link = link;
     this.#isLost = false;
+    this.#failure = undefined;
     if (this.#hasBeenTold) this.#waiting = this.#context.answerTo(this.sid);
     this.flush();
     this.#context.changed(this);
@@ -168,8 +175,9 @@ export class ElectionPeer {
       addresses,
       { limitMs: connectTimeoutMs, triesMax: 1, firstPauseMs: 0, pauseMs: 0 },
       (link) => this.#reached(link),
-      () => {
+      (reason) => {
         this.#dial = undefined;
+        this.#failure = reason;
         this.#context.changed(this);
       },
     );
@@ -178,6 +186,7 @@ export class ElectionPeer {
   #reached(link: Link): void {
     const { clock, handshake, connectTimeoutMs, keepAlive } = this.#context;
     this.#dial = undefined;
+    this.#failure = undefined;
     if (this.#isDialled) {
       if (keepAlive) link.keepAlive();
       const adopted = new ElectionLink(link, this.#context, false);

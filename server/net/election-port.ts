@@ -46,6 +46,10 @@ export interface ElectionPortHandlers {
 }
 
 const LISTEN_PAUSE_MS = 1000;
+const CANNOT_LISTEN =
+  "this server cannot listen there, so no server with a greater number reaches it, and tries again " +
+  "every second: its own line server.N must have an address of this machine, or " +
+  "quorumListenOnAllIPs be true";
 /** Connections that have not said who they are; the oldest goes when there is one more. */
 const STRANGERS_MAX = 128;
 /** Servers that no configuration names. */
@@ -104,6 +108,10 @@ export class ElectionPort implements ElectionLinks, ElectionPeerContext {
       { at: listenAt, triesMax: listenTriesMax, pauseMs: LISTEN_PAUSE_MS },
       (link) => this.#accept(link),
       settled,
+      ({ host, port }, error) => {
+        const details = { error: error.message };
+        this.#offences.note(this.clock.nowMs(), `${host ?? "*"}:${port}`, CANNOT_LISTEN, details);
+      },
     );
   }
 
@@ -140,6 +148,10 @@ export class ElectionPort implements ElectionLinks, ElectionPeerContext {
 
   isLive(sid: number): boolean {
     return this.#peers.get(sid)?.isLive ?? false;
+  }
+
+  whyApart(sid: number): string | undefined {
+    return this.#peers.get(sid)?.whyApart;
   }
 
   // From connections and peers.

@@ -22,7 +22,7 @@ export interface ListeningOptions {
 }
 
 /** Connections that the kernel keeps until they are accepted. */
-const BACKLOG = 50;
+const BACKLOG = 511;
 
 /** Where to listen for those who dial `addresses`. @param everywhere Whatever the hosts are (quorumListenOnAllIPs). */
 export function listenAddresses(
@@ -41,6 +41,8 @@ export class Listening {
   readonly #accept: (link: Link) => void;
   /** Told once: listening at one address at least, or the last error. */
   readonly #settled: (error: HostError | undefined) => void;
+  /** An address cannot be had, for now. */
+  readonly #refused: (at: ListenAddress, error: HostError) => void;
   readonly #listeners: Listener[] = [];
   #error: HostError | undefined;
   #tries = 0;
@@ -55,12 +57,14 @@ export class Listening {
     options: ListeningOptions,
     accept: (link: Link) => void,
     settled: (error: HostError | undefined) => void,
+    refused: (at: ListenAddress, error: HostError) => void = () => {},
   ) {
     this.#clock = clock;
     this.#network = network;
     this.#options = options;
     this.#accept = accept;
     this.#settled = settled;
+    this.#refused = refused;
     this.#try();
   }
 
@@ -84,7 +88,7 @@ export class Listening {
       this.#network.listen(
         at,
         (link) => this.#take(link),
-        (error, listener) => this.#answered(error, listener),
+        (error, listener) => this.#answered(at, error, listener),
       );
     }
   }
@@ -94,13 +98,16 @@ export class Listening {
     else this.#accept(link);
   }
 
-  #answered(error: HostError | undefined, listener: Listener | undefined): void {
+  #answered(at: ListenAddress, error: HostError | undefined, listener: Listener | undefined): void {
     if (this.#isClosed) {
       listener?.close(() => {});
       return;
     }
-    if (listener === undefined) this.#error = error;
-    else this.#listeners.push(listener);
+    if (listener !== undefined) this.#listeners.push(listener);
+    else if (error !== undefined) {
+      this.#error = error;
+      this.#refused(at, error);
+    }
     if (--this.#waiting > 0) return;
     if (this.#listeners.length > 0) this.#settled(undefined);
     else if (this.#tries >= this.#options.triesMax) this.#settled(this.#error);

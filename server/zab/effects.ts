@@ -26,6 +26,8 @@ export interface ElectionLinks {
   readonly hasEmptyQueue: boolean;
   /** No connection to it has ended and not come back: it is not known to be dead. */
   isLive(sid: number): boolean;
+  /** For operators: why there is no way to it, as far as was tried. */
+  whyApart(sid: number): string | undefined;
 }
 
 /** One connection of the quorum port, from either side. */

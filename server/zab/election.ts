@@ -131,7 +131,7 @@ export class Election {
 
   /** When `tick` is due at the latest. */
   get wakeAtMs(): number {
-    return Math.min(this.#silentAtMs, this.#foundsAtMs);
+    return Math.min(this.#silentAtMs, this.#foundsAtMs, this.#complainAtMs);
   }
 
   /** Begins a new round (F-2). The outcome comes through `decided`, which may be within this call. */
@@ -404,9 +404,10 @@ export class Election {
   #complain(nowMs: number): void {
     this.#complainAtMs = nowMs + COMPLAIN_EVERY_MS;
     const { unheard, withData } = this.#founding;
+    const reasons = this.#reasonsApart(unheard);
     if (this.#standing === "waiting") {
       this.#effects.log.warn(
-        { unheard, withData },
+        { unheard, withData, ...reasons },
         "this server is empty, so it does not vote: it waits for a leader among the servers that " +
           "have data, or to hear from all voters that they are empty too. Start those that were " +
           "not heard. Only if nothing that was ever written can be missed here, as in an ensemble " +
@@ -414,10 +415,20 @@ export class Election {
       );
     } else {
       this.#effects.log.warn(
-        { unheard },
+        { unheard, ...reasons },
         "no leader yet: no quorum of the voters agrees. Start those that were not heard",
       );
     }
+  }
+
+  /** Of members that were not reached: who was reached and is silent has none. */
+  #reasonsApart(sids: readonly number[]): { readonly why?: Readonly<Record<number, string>> } {
+    const why: Record<number, string> = {};
+    for (const sid of sids) {
+      const reason = this.#effects.links.whyApart(sid);
+      if (reason !== undefined) why[sid] = reason;
+    }
+    return Object.keys(why).length > 0 ? { why } : {};
   }
 
   #tellVoters(): void {

@@ -69,6 +69,7 @@ test("three members, a number and two limits make an ensemble", () => {
     localSessionsEnabled: false,
     localSessionsUpgradingEnabled: false,
     localSessionWeight: 1,
+    allowUnlistedObservers: false,
     readOnlyModeEnabled: false,
   });
 });
@@ -116,6 +117,7 @@ test.each<[line: string, sets: Partial<EnsembleSettings>]>([
   ["forceSnapshotSync=true", { forceSnapSync: true }],
   ["multiAddress.enabled=true", { multiAddress: true }],
   ["peerType=participant", { sid: 2 }],
+  ["quorate.quorum.allowUnlistedObservers=true", { allowUnlistedObservers: true }],
 ])("%s is understood", (line, sets) => {
   expect(settings(THREE + line)).toMatchObject(sets);
 });

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { EnsembleConfig } from "../../../protocol/ensemble.ts";
+import type { Listener } from "../../../protocol/host.ts";
 import { World } from "../../../server/testing/index.ts";
 import { Voter } from "../../tools/voter.ts";
 import { CONFIG_TEXT, ensembleConfig } from "../zab/election-bench.ts";
@@ -90,6 +91,44 @@ describe("ports that start in any order", () => {
     for (const sid of [1, 2, 3]) room.boot(sid);
     room.run(0.15);
     expect(room.leaders()).toEqual([3, 3, 3]);
+  });
+});
+
+describe("a way that is not there", () => {
+  // Found by hand: an own line with an address of another machine stood nowhere in the log.
+  // operations 2.5/Own line
+  test("is told once a minute where a server cannot listen, until it can", () => {
+    const room = new Room(5);
+    let taken: Listener | undefined;
+    room.world.host("s1").network.listen(
+      { host: undefined, port: 3888, backlog: 1 },
+      () => {},
+      (_error, listener) => {
+        taken = listener;
+      },
+    );
+    room.run(0.1);
+    const voter = room.boot(1);
+    room.run(1.5);
+    expect(voter.reports).toHaveLength(1);
+    expect(voter.reports[0]).toMatch(
+      /^this server cannot listen there, so no server with a greater/,
+    );
+    taken?.close(() => {});
+    room.boot(2);
+    room.run(30);
+    expect(voter.port.isConnected(2)).toBe(true);
+  });
+
+  test("is known with its reason, until there is one", () => {
+    const room = new Room(6);
+    const { port } = room.boot(2);
+    expect(port.whyApart(1)).toBeUndefined();
+    room.run(5);
+    expect(port.whyApart(1)).toMatch(/^s1:3888: /);
+    room.boot(1);
+    room.run(15);
+    expect([port.isConnected(1), port.whyApart(1)]).toEqual([true, undefined]);
   });
 });
 

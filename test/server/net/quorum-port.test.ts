@@ -245,10 +245,10 @@ test("with quorumListenOnAllIPs every port is listened on once, whatever the hos
     { host: "10.0.2.1", port: 2889 },
   ];
   expect(listenAddresses(addresses, true)).toEqual([
-    { host: undefined, port: 2888, backlog: 50 },
-    { host: undefined, port: 2889, backlog: 50 },
+    { host: undefined, port: 2888, backlog: 511 },
+    { host: undefined, port: 2889, backlog: 511 },
   ]);
-  expect(listenAddresses(addresses, false)[1]).toEqual({ ...addresses[1], backlog: 50 });
+  expect(listenAddresses(addresses, false)[1]).toEqual({ ...addresses[1], backlog: 511 });
 });
 
 // quorum-protocol C-1

@@ -42,6 +42,8 @@ export const CONFIG_TEXT = "server.1=s1:2888:3888:participant\nversion=0";
 export class BenchLinks implements ElectionLinks {
   hasEmptyQueue = true;
   readonly live: Set<number>;
+  /** Why some were not reached. */
+  readonly apart: Map<number, string> = new Map();
   readonly #note: (line: string) => void;
   readonly #send: (sid: number, notification: Notification) => void;
 
@@ -66,6 +68,10 @@ export class BenchLinks implements ElectionLinks {
 
   isLive(sid: number): boolean {
     return this.live.has(sid);
+  }
+
+  whyApart(sid: number): string | undefined {
+    return this.apart.get(sid);
   }
 }
 

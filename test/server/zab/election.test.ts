@@ -168,6 +168,17 @@ describe("silence", () => {
     expect(bench.warnings).toHaveLength(2);
     expect(bench.warnings[0]).toContain('{"unheard":[3]}');
   });
+
+  // Found by hand: a name that nobody knows stood nowhere in the log.
+  test("says after five seconds why those who were not heard are out of reach, if it is known", () => {
+    const bench = electing(1);
+    bench.links.apart.set(3, "s3:3888: ENOTFOUND").set(2, "s2:3888: ECONNREFUSED");
+    bench.hear(2, "LOOKING v2 z0 r0 pe0");
+    const begunMs = bench.nowMs;
+    while (bench.warnings.length === 0) bench.pass(bench.core.wakeAtMs - bench.nowMs);
+    expect(bench.nowMs - begunMs).toBe(5000);
+    expect(bench.warnings[0]).toContain('{"unheard":[3],"why":{"3":"s3:3888: ENOTFOUND"}}');
+  });
 });
 
 describe("a decision", () => {
