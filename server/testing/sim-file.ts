@@ -150,9 +150,9 @@ export class Inode {
   /** The block's memory, after its content is remembered for a power cut. */
   #change(block: number): Uint8Array {
     let bytes = this.#blocks.get(block);
-    if (!this.#before.has(block)) this.#before.set(block, bytes?.slice());
+    if (!this.#before.has(block)) this.#before.set(block, bytes && copyOf(bytes));
     if (bytes === undefined) {
-      bytes = new Uint8Array(BLOCK_BYTES);
+      bytes = newBlock();
       this.#blocks.set(block, bytes);
     }
     return bytes;
@@ -175,7 +175,7 @@ export class Inode {
       loss.lost++;
       return;
     }
-    const mixed = new Uint8Array(BLOCK_BYTES);
+    const mixed = newBlock();
     for (let at = 0; at < BLOCK_BYTES; at += SECTOR_BYTES) {
       const sector = versions[draw.below(newest + 1)]?.subarray(at, at + SECTOR_BYTES);
       if (sector !== undefined) mixed.set(sector, at);
@@ -191,6 +191,28 @@ function versionsOf(
   block: number,
 ): (Uint8Array | undefined)[] {
   return states.filter((state) => state.blocks.has(block)).map((state) => state.blocks.get(block));
+}
+
+/** What blocks are cut from: one by one, they would be most of what the garbage collector sees. */
+const SLAB_BYTES = 16 * BLOCK_BYTES;
+let slab = new ArrayBuffer(SLAB_BYTES);
+let slabUsed = 0;
+
+/** A block of zeros. */
+function newBlock(): Uint8Array {
+  if (slabUsed === SLAB_BYTES) {
+    slab = new ArrayBuffer(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const block = new Uint8Array(slab, slabUsed, BLOCK_BYTES);
+  slabUsed += BLOCK_BYTES;
+  return block;
+}
+
+function copyOf(block: Uint8Array): Uint8Array {
+  const copy = newBlock();
+  copy.set(block);
+  return copy;
 }
 
 function blockOf(position: number): number {

@@ -116,12 +116,12 @@ function zxidIn(bytes: Buffer, payload: number): number {
 
 /** Follows what is appended to one log file, and names each txn that is in it. */
 export class LogTap {
-  readonly #told: (zxid: number, payload: Uint8Array) => void;
+  readonly #told: (zxid: number, payload: Buffer) => void;
   /** Where the next byte of a record is expected. */
   #position = 0;
   #pending: Buffer = NOTHING;
 
-  constructor(told: (zxid: number, payload: Uint8Array) => void) {
+  constructor(told: (zxid: number, payload: Buffer) => void) {
     this.#told = told;
   }
 

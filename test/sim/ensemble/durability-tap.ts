@@ -10,7 +10,7 @@ import type {
   PathStat,
 } from "../../../protocol/host.ts";
 import { eachPayloadOf, LogTap } from "../log-reader.ts";
-import { txnHash, type ZabRecorder } from "./zab-tap.ts";
+import { contentOf, type ZabRecorder } from "./zab-tap.ts";
 
 const EPOCH_FILE = /\/(acceptedEpoch|currentEpoch)$/;
 const SNAPSHOT_FILE = /\/version-2\/snapshot\.([0-9a-f]+)$/;
@@ -22,7 +22,7 @@ const ZXID_AT = 12;
 /** A txn whose bytes were written and not synced. */
 interface Written {
   readonly zxid: number;
-  readonly hash: string;
+  readonly content: string;
 }
 
 export class DurabilityTap implements Disk {
@@ -110,9 +110,9 @@ export class DurabilityTap implements Disk {
   #tapped(path: string, file: DiskFile): DiskFile {
     if (path.includes("/log.")) {
       const synced = (txns: readonly Written[]): void => {
-        for (const { zxid, hash } of txns) {
+        for (const { zxid, content } of txns) {
           const when = this.#recorder.now();
-          this.#recorder.hasBecomeDurable(this.#server, { kind: "txn", when, zxid, hash });
+          this.#recorder.hasBecomeDurable(this.#server, { kind: "txn", when, zxid, content });
         }
       };
       return new TappedLog(file, synced);
@@ -201,7 +201,7 @@ class TappedLog extends HandingOn {
     super(inner);
     this.#synced = synced;
     this.#tap = new LogTap((zxid, payload) => {
-      this.#written.push({ zxid, hash: txnHash(payload) });
+      this.#written.push({ zxid, content: contentOf(payload) });
     });
   }
 
@@ -211,7 +211,7 @@ class TappedLog extends HandingOn {
     this.#written = [];
     eachPayloadOf(this.inner, (payload) => {
       const zxid = Number(payload.readBigInt64BE(ZXID_AT));
-      this.#written.push({ zxid, hash: txnHash(payload) });
+      this.#written.push({ zxid, content: contentOf(payload) });
     });
     this.#synced(this.#take());
   }

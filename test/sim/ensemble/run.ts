@@ -21,7 +21,7 @@ import { EnsembleNemesis } from "./nemesis.ts";
 import { ELECTION_PORT, EnsembleServer, QUORUM_PORT, tickTime } from "./server.ts";
 import { differences } from "./trees.ts";
 import { type ServerEnd, ZAB_CHECKERS, zabRun } from "./zab-checkers.ts";
-import { txnHash, ZabRecorder } from "./zab-tap.ts";
+import { contentOf, ZabRecorder } from "./zab-tap.ts";
 import type { ZabTrace } from "./zab-trace.ts";
 
 const SECOND_US = 1_000_000;
@@ -226,9 +226,9 @@ class EnsembleRun {
 
   #ends(): ServerEnd[] {
     return this.#servers.map(({ name, actor }) => {
-      const txns: { zxid: number; hash: string }[] = [];
+      const txns: { zxid: number; content: string }[] = [];
       eachPayloadOfLogs(actor.host.disk, LOG_DIR, (payload, zxid) => {
-        txns.push({ zxid, hash: txnHash(payload) });
+        txns.push({ zxid, content: contentOf(payload) });
       });
       const snapshots = actor.host.disk
         .names(LOG_DIR)

@@ -28,7 +28,7 @@ class Tale {
   readonly ends: {
     server: string;
     snapshotZxid: number;
-    txns: { zxid: number; hash: string }[];
+    txns: { zxid: number; content: string }[];
   }[] = [];
   #order = 0;
 
@@ -47,11 +47,11 @@ class Tale {
     to: Packets,
     type: number,
     zxid: number,
-    hash?: string,
+    content?: string,
     value?: number,
   ): void {
-    from.push({ when: this.#now(), isSent: true, type, zxid, hash, value });
-    to.push({ when: this.#now(), isSent: false, type, zxid, hash, value });
+    from.push({ when: this.#now(), isSent: true, type, zxid, content, value });
+    to.push({ when: this.#now(), isSent: false, type, zxid, content, value });
   }
 
   save(server: string, what: Undated): void {
@@ -69,7 +69,7 @@ class Tale {
     this.save(learner, { kind: "acceptedEpoch", epoch });
     this.send(down, up, PacketType.ACKEPOCH, 0, undefined, 0);
     for (const zxid of txns) {
-      this.send(up, down, PacketType.PROPOSAL, zxid, hashOf(zxid));
+      this.send(up, down, PacketType.PROPOSAL, zxid, contentFor(zxid));
       this.send(up, down, PacketType.COMMIT, zxid);
     }
     this.send(up, down, PacketType.NEWLEADER, marker);
@@ -79,8 +79,8 @@ class Tale {
     return { up, down, leader, epoch };
   }
 
-  log(server: string, zxid: number, hash: string = hashOf(zxid)): void {
-    this.save(server, { kind: "txn", zxid, hash });
+  log(server: string, zxid: number, content: string = contentFor(zxid)): void {
+    this.save(server, { kind: "txn", zxid, content });
   }
 
   upToDate({ up, down, leader, epoch }: Joined): void {
@@ -93,8 +93,8 @@ class Tale {
     this.send(up, down, PacketType.UPTODATE, -1);
   }
 
-  propose({ up, down }: Joined, zxid: number, hash: string = hashOf(zxid)): void {
-    this.send(up, down, PacketType.PROPOSAL, zxid, hash);
+  propose({ up, down }: Joined, zxid: number, content: string = contentFor(zxid)): void {
+    this.send(up, down, PacketType.PROPOSAL, zxid, content);
   }
 
   ack({ up, down }: Joined, zxid: number): void {
@@ -107,7 +107,7 @@ class Tale {
 
   /** What a server holds at the end. */
   end(server: string, zxids: readonly number[], snapshotZxid = 0): void {
-    const txns = zxids.map((zxid) => ({ zxid, hash: hashOf(zxid) }));
+    const txns = zxids.map((zxid) => ({ zxid, content: contentFor(zxid) }));
     this.ends.push({ server, snapshotZxid, txns });
   }
 
@@ -130,7 +130,7 @@ interface Joined {
   readonly down: Packets;
 }
 
-function hashOf(zxid: number): string {
+function contentFor(zxid: number): string {
   return `txn ${zxid}`;
 }
 
@@ -203,7 +203,7 @@ describe("EpochAfterHistory", () => {
     tale.save("a", { kind: "acceptedEpoch", epoch: 2 });
     tale.send(up, down, PacketType.LEADERINFO, makeZxid(2, 0));
     tale.save("b", { kind: "acceptedEpoch", epoch: 2 });
-    tale.send(up, down, PacketType.PROPOSAL, old, hashOf(old));
+    tale.send(up, down, PacketType.PROPOSAL, old, contentFor(old));
     tale.send(up, down, PacketType.COMMIT, old);
     tale.send(up, down, PacketType.NEWLEADER, makeZxid(2, 0));
     tale.save("b", { kind: "currentEpoch", epoch: 2 });
@@ -288,7 +288,7 @@ test("EpochMonotony notices an epoch that goes back, unless the disk is a new on
 // quorum-protocol I-1, I-2
 test("AgreementOnContent notices a server that holds another txn under a settled zxid", () => {
   const { tale } = term();
-  tale.ends.push({ server: "c", snapshotZxid: 0, txns: [{ zxid: FIRST, hash: "another" }] });
+  tale.ends.push({ server: "c", snapshotZxid: 0, txns: [{ zxid: FIRST, content: "another" }] });
   expect(tale.complaints()).toEqual(["AgreementOnContent"]);
 });
 

@@ -27,7 +27,7 @@ export interface ServerEnd {
   /** Everything up to it is in its snapshots. */
   readonly snapshotZxid: number;
   /** Of its log, in order. */
-  readonly txns: readonly { readonly zxid: number; readonly hash: string }[];
+  readonly txns: readonly { readonly zxid: number; readonly content: string }[];
 }
 
 export function zabRun(
@@ -248,9 +248,9 @@ function agreementOnContent({ settled, ends }: ZabRun): string[] {
   const byZxid = new Map(settled.map((one) => [one.zxid, one]));
   const wrong: string[] = [];
   for (const { server, txns } of ends) {
-    for (const { zxid, hash } of txns) {
+    for (const { zxid, content } of txns) {
       const known = byZxid.get(zxid);
-      if (known?.hash === undefined || known.hash === hash) continue;
+      if (known?.content === undefined || known.content === content) continue;
       wrong.push(`0x${zxidHex(zxid)} is one txn by ${known.leader} and another at ${server}`);
     }
   }
@@ -306,7 +306,7 @@ function equalHistories({ ends }: ZabRun): string[] {
       const length = Math.max(mine.length, theirs.length);
       for (let i = 0; i < length; i++) {
         const [a, b] = [mine[i], theirs[i]];
-        if (a?.zxid === b?.zxid && a?.hash === b?.hash) continue;
+        if (a?.zxid === b?.zxid && a?.content === b?.content) continue;
         const [zxidA, zxidB] = [a, b].map((txn) =>
           txn === undefined ? "none" : zxidHex(txn.zxid),
         );

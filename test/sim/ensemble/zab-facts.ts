@@ -11,20 +11,26 @@ export function sideOf(trace: ZabTrace, side: ZabLink["side"]): ZabLink[] {
 }
 
 export function sent(link: ZabLink, type: number): ZabPacket[] {
-  return link.packets.filter((packet) => packet.isSent && packet.type === type);
+  const found: ZabPacket[] = [];
+  for (const packet of link.packets) {
+    if (packet.isSent && packet.type === type) found.push(packet);
+  }
+  return found;
 }
 
 /** The epoch that a link's LEADERINFO names. */
 export function epochOf(link: ZabLink): number | undefined {
-  const info = link.packets.find(({ type }) => type === PacketType.LEADERINFO);
-  return info === undefined ? undefined : zxidEpoch(info.zxid);
+  for (const { type, zxid } of link.packets) {
+    if (type === PacketType.LEADERINFO) return zxidEpoch(zxid);
+  }
+  return undefined;
 }
 
 /** A txn that was settled for good. */
 export interface Settled {
   readonly leader: string;
   readonly zxid: number;
-  readonly hash: string | undefined;
+  readonly content: string | undefined;
   /** From when on: `Moment.order`. */
   readonly order: number;
 }
@@ -42,18 +48,18 @@ export function settledBy({ established, links }: ZabTrace): Settled[] {
   const terms = new Map<string, Moment>();
   for (const { leader, epoch, when, txns } of established) {
     terms.set(`${leader} ${epoch}`, when);
-    for (const { zxid, hash } of txns) settle({ leader, zxid, hash, order: when.order });
+    for (const { zxid, content } of txns) settle({ leader, zxid, content, order: when.order });
   }
   for (const link of links) {
     const since = terms.get(`${link.server} ${epochOf(link)}`);
     if (link.side !== "leader" || since === undefined) continue;
-    const hashes = new Map<number, string>();
-    for (const { type, zxid, hash, isSent, when } of link.packets) {
+    const contents = new Map<number, string>();
+    for (const { type, zxid, content, isSent, when } of link.packets) {
       if (!isSent) continue;
-      if (hash !== undefined) hashes.set(zxid, hash);
+      if (content !== undefined) contents.set(zxid, content);
       if (type !== PacketType.COMMIT && type !== PacketType.INFORM) continue;
       const order = Math.max(when.order, since.order);
-      settle({ leader: link.server, zxid, hash: hashes.get(zxid), order });
+      settle({ leader: link.server, zxid, content: contents.get(zxid), order });
     }
   }
   return [...first.values()].toSorted((one, other) => one.zxid - other.zxid);

@@ -11,7 +11,6 @@ import {
   TOUCH_BYTES,
 } from "../../../protocol/quorum.ts";
 import { wordsHex, zxidEpoch } from "../../../protocol/zxid.ts";
-import { TraceHash } from "../../../server/testing/index.ts";
 import { type Connection, isWrite, type Moment, type Sent } from "../history.ts";
 import type { Recorder } from "../tap.ts";
 import { settledBy } from "./zab-facts.ts";
@@ -48,8 +47,6 @@ export class ZabRecorder implements ZabTrace {
     readonly cxid: number;
     readonly record: Buffer;
   }[] = [];
-  /** By hash. */
-  readonly #payloads = new Map<string, Buffer>();
 
   constructor(clients: Recorder) {
     this.#now = () => clients.now();
@@ -70,9 +67,9 @@ export class ZabRecorder implements ZabTrace {
   /** A leader tells the first of its learners that it has taken office. */
   establish(leader: string, epoch: number): void {
     if (this.established.some((one) => one.leader === leader && one.epoch === epoch)) return;
-    const txns: { zxid: number; hash: string }[] = [];
+    const txns: { zxid: number; content: string }[] = [];
     this.#logs.get(leader)?.((payload, zxid) => {
-      if (zxidEpoch(zxid) < epoch) txns.push({ zxid, hash: this.keep(payload) });
+      if (zxidEpoch(zxid) < epoch) txns.push({ zxid, content: contentOf(payload) });
     });
     this.established.push({ leader, epoch, when: this.#now(), txns });
   }
@@ -87,9 +84,8 @@ export class ZabRecorder implements ZabTrace {
   /** The bytes of every txn that was settled, by zxid. */
   settled(): Map<number, Buffer> {
     const found = new Map<number, Buffer>();
-    for (const { zxid, hash } of settledBy(this)) {
-      const payload = hash === undefined ? undefined : this.#payloads.get(hash);
-      if (payload !== undefined) found.set(zxid, payload);
+    for (const { zxid, content } of settledBy(this)) {
+      if (content !== undefined) found.set(zxid, Buffer.from(content, "latin1"));
     }
     return found;
   }
@@ -100,11 +96,15 @@ export class ZabRecorder implements ZabTrace {
     const taken = new Set<Sent>();
     for (const { server, session, cxid, record, when } of this.#requests) {
       // Of two connections of a session the later one is the session's.
-      const sent = connections
-        .filter((one) => one.session === session && one.server === server)
-        .toReversed()
-        .find((one) => one.sent.some((request) => request.when.order < when.order))
-        ?.sent.find((one) => !taken.has(one) && isWrite(one.op) && one.record.equals(record));
+      const connection = connections.findLast(
+        (one) =>
+          one.session === session &&
+          one.server === server &&
+          (one.sent[0]?.when.order ?? Number.POSITIVE_INFINITY) < when.order,
+      );
+      const sent = connection?.sent.find(
+        (one) => !taken.has(one) && isWrite(one.op) && one.record.equals(record),
+      );
       if (sent === undefined) continue;
       taken.add(sent);
       found.set(`${session}:${cxid}`, sent);
@@ -130,13 +130,6 @@ export class ZabRecorder implements ZabTrace {
       packets.filter(({ type }) => type === PacketType.NEWLEADER).map(({ zxid }) => zxid),
     );
     return new Set(offered).size;
-  }
-
-  /** A txn was seen on a wire. */
-  keep(payload: Buffer): string {
-    const hash = txnHash(payload);
-    if (!this.#payloads.has(hash)) this.#payloads.set(hash, Buffer.from(payload));
-    return hash;
   }
 
   hasBecomeDurable(server: string, what: Durable): void {
@@ -205,7 +198,7 @@ export class QuorumEnd {
       isSent,
       type,
       zxid,
-      hash: carriesTxn ? this.#recorder.keep(dataOf(packet)) : undefined,
+      content: carriesTxn ? contentOf(dataOf(packet)) : undefined,
       value: valueOf(packet),
     });
   }
@@ -228,10 +221,9 @@ function sessionsIn({ type, bytes, dataStart, dataLength }: Packet): string[] {
   }
 }
 
-export function txnHash(bytes: Uint8Array): string {
-  const hash = new TraceHash();
-  hash.bytes(bytes);
-  return hash.digest();
+/** What tells one txn from another, whatever their zxids: all of its bytes, a character each. */
+export function contentOf(payload: Buffer): string {
+  return payload.toString("latin1");
 }
 
 function dataOf({ bytes, dataStart, dataLength }: Packet): Buffer {

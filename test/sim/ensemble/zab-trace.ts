@@ -10,8 +10,8 @@ export interface ZabPacket {
   readonly isSent: boolean;
   readonly type: number;
   readonly zxid: number;
-  /** Of a txn: its bytes' hash. */
-  readonly hash: string | undefined;
+  /** Of a txn: its bytes, a character each. */
+  readonly content: string | undefined;
   /** Of ACKEPOCH: the epoch, or -1. Of FOLLOWERINFO and OBSERVERINFO: the sid. */
   readonly value: number | undefined;
 }
@@ -29,7 +29,7 @@ export interface ZabLink {
 
 /** Something that survives whatever happens to a server from now on. */
 export type Durable =
-  | { readonly kind: "txn"; readonly when: Moment; readonly zxid: number; readonly hash: string }
+  | { readonly kind: "txn"; readonly when: Moment; readonly zxid: number; readonly content: string }
   | { readonly kind: "acceptedEpoch"; readonly when: Moment; readonly epoch: number }
   | { readonly kind: "currentEpoch"; readonly when: Moment; readonly epoch: number }
   | { readonly kind: "snapshot"; readonly when: Moment; readonly zxid: number }
@@ -42,7 +42,7 @@ export interface Established {
   readonly epoch: number;
   readonly when: Moment;
   /** Its log, as far as there are files of it. */
-  readonly txns: readonly { readonly zxid: number; readonly hash: string }[];
+  readonly txns: readonly { readonly zxid: number; readonly content: string }[];
 }
 
 export interface ZabTrace {
