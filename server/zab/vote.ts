@@ -40,7 +40,7 @@ export function describeVote(vote: Vote): Readonly<Record<string, unknown>> {
   if (vote.zxid === NOBODY) return { leader: "nobody", round: vote.electionEpoch };
   return {
     leader: vote.leader === NOBODY ? "nobody" : vote.leader,
-    zxid: zxidHex(vote.zxid),
+    zxid: vote.zxid === UNCOUNTED ? "none" : zxidHex(vote.zxid),
     round: vote.electionEpoch,
     epoch: vote.peerEpoch,
   };

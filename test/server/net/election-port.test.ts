@@ -96,7 +96,6 @@ describe("ports that start in any order", () => {
 
 describe("a way that is not there", () => {
   // Found by hand: an own line with an address of another machine stood nowhere in the log.
-  // operations 2.5/Own line
   test("is told once a minute where a server cannot listen, until it can", () => {
     const room = new Room(5);
     let taken: Listener | undefined;
