@@ -10,7 +10,7 @@
  *                                               ────────▶ ringing       a greater sid: handshake, end
  *     apart, dialling, ringing ── accepted from a greater sid ─▶ connected
  *     dialling, ringing ── nobody there, hung up, too late ─▶ apart
- *     connected ── closed ─▶ apart
+ *     connected ── closed, or mute for too long ─▶ apart
  *
  * Only the newest notification waits for it (E-10). What is said on a new connection is the present
  * one, if it was ever told anything.
@@ -27,6 +27,13 @@ import type { Clock, HostError, Link, LinkHandlers, Network, Timer } from "../..
 import { Writer } from "../../protocol/jute.ts";
 import { Dial } from "./dial.ts";
 import { ElectionLink, type ElectionLinkOwner } from "./election-link.ts";
+
+/**
+ * Who is told something again after having said nothing for so long may have lost the connection
+ * without our knowing: a firewall that forgot it drops what is sent, and TCP tries for a quarter of
+ * an hour. Another one costs nothing.
+ */
+const MUTE_MS = 10_000;
 
 /** What all peers share. */
 export interface ElectionPeerContext extends ElectionLinkOwner {
@@ -61,6 +68,8 @@ export class ElectionPeer {
   /** Why it was not reached the last time. */
   #failure: string | undefined;
   #waiting: Notification | undefined;
+  /** When it was told something on its connection first of which it has said nothing yet. */
+  #muteSinceMs = Number.POSITIVE_INFINITY;
 
   constructor(
     sid: number,
@@ -112,8 +121,16 @@ export class ElectionPeer {
   notify(notification: Notification): void {
     this.#hasBeenTold = true;
     this.#waiting = notification;
+    const nowMs = this.#context.clock.nowMs();
+    if (nowMs - this.#muteSinceMs >= MUTE_MS) this.disconnect();
+    this.#muteSinceMs = Math.min(this.#muteSinceMs, nowMs);
     if (this.#link === undefined) this.dial();
     else this.flush();
+  }
+
+  /** It said something. */
+  heard(): void {
+    this.#muteSinceMs = Number.POSITIVE_INFINITY;
   }
 
   /** Writes what waits, once the connection is free. */
@@ -145,6 +162,7 @@ export class ElectionPeer {
     this.#link = link;
     this.#isLost = false;
     this.#failure = undefined;
+    this.#muteSinceMs = Number.POSITIVE_INFINITY;
     if (this.#hasBeenTold) this.#waiting = this.#context.answerTo(this.sid);
     this.flush();
     this.#context.changed(this);

@@ -179,7 +179,9 @@ export class ElectionPort implements ElectionLinks, ElectionPeerContext {
 
   received(link: ElectionLink, notification: Notification): void {
     const peer = this.#peerOf(link);
-    if (peer !== undefined) this.#handlers.received(peer.sid, notification);
+    if (peer === undefined) return;
+    peer.heard();
+    this.#handlers.received(peer.sid, notification);
   }
 
   ignored(link: ElectionLink, reason: string): void {

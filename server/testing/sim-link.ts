@@ -167,6 +167,11 @@ export class SimLink implements Link {
     this.#close();
   }
 
+  /** What is sent from here on is lost on the way. */
+  isolate(): void {
+    this.peer = undefined;
+  }
+
   /** The connection broke, as seen from this end. */
   fail(error: SimError): void {
     if (this.#state === "closed") return;

@@ -92,6 +92,17 @@ export class SimFabric {
     }
   }
 
+  /**
+   * What is between two hosts forgets their connections, as firewalls do: whatever is sent on them is
+   * lost, and neither end is told. New ones work.
+   */
+  loseTrack(one: string, other: string): void {
+    for (const link of this.#links) {
+      const ends = [link.host.name, link.peer?.host.name];
+      if (ends.includes(one) && ends.includes(other)) link.isolate();
+    }
+  }
+
   isCut(from: string, to: string): boolean {
     return this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`);
   }

@@ -176,6 +176,20 @@ test("a host that does not answer delays nobody else", () => {
   expect(room.voters.get(3)?.leader).toBe(2);
 });
 
+// quorum-protocol E-8, 16/2164
+test("a connection that a firewall has forgotten is given up by who hears no answer on it", () => {
+  const room = new Room(9);
+  for (const sid of [1, 2, 3]) room.boot(sid);
+  room.run(1);
+  for (const voter of room.voters.values()) voter.core.established(1);
+  room.world.fabric.loseTrack("s1", "s3");
+  room.voters.get(1)?.elect();
+  room.run(5);
+  expect(room.voters.get(1)?.leader).toBeUndefined();
+  room.run(20);
+  expect(room.voters.get(1)?.leader).toBe(3);
+});
+
 // quorum-protocol F-7
 test("a server that stands still is waited for no longer than 200 ms", () => {
   const room = new Room(6);
