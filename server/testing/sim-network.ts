@@ -98,8 +98,9 @@ export class SimFabric {
    */
   loseTrack(one: string, other: string): void {
     for (const link of this.#links) {
-      const ends = [link.host.name, link.peer?.host.name];
-      if (ends.includes(one) && ends.includes(other)) link.isolate();
+      const { name } = link.host;
+      const peer = link.peer?.host.name;
+      if ((name === one && peer === other) || (name === other && peer === one)) link.isolate();
     }
   }
 
