@@ -94,6 +94,11 @@ export class LeaderDesk {
     }
   }
 
+  /** Refused or not, it becomes no txn. */
+  asksForSync(sid: number, sessionHigh: number, sessionLow: number): void {
+    this.#refusal(sid, this.#sessions.get(wordsHex(sessionHigh, sessionLow)));
+  }
+
   touch(sessionHigh: number, sessionLow: number, timeoutMs: number): void {
     this.#sessions.heardOf(sessionHigh, sessionLow, timeoutMs);
   }

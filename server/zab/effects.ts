@@ -166,6 +166,8 @@ export interface LeaderService {
    * makes none: that is the leader's own (B-18).
    */
   request(request: ForwardedRequest): void;
+  /** A learner's client asks for a sync: it is alive, and the learner may not get to say so. */
+  asksForSync(sid: number, sessionHigh: number, sessionLow: number): void;
   /** A session was heard of at a learner. */
   touch(sessionHigh: number, sessionLow: number, timeoutMs: number): void;
   /** Whether a session is there; if so it belongs to that learner from now on (W-3). */

@@ -32,6 +32,11 @@ export function isSync({ bytes, dataStart, dataLength }: Packet): boolean {
   return dataLength >= REQUEST_HEAD_BYTES && bytes.readInt32BE(dataStart + 12) === OpCode.sync;
 }
 
+/** REQUEST of a sync, as far as it is the session's matter. */
+export function passSync({ bytes, dataStart }: Packet, sid: number, service: LeaderService): void {
+  service.asksForSync(sid, bytes.readInt32BE(dataStart), bytes.readInt32BE(dataStart + 4));
+}
+
 /** REQUEST: a write, or the creation or end of a session (B-14). */
 export function passRequest(
   packet: Packet,

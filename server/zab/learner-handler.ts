@@ -32,7 +32,7 @@ import {
 import { makeZxid, type Zxid, zxidCounter, zxidEpoch } from "../../protocol/zxid.ts";
 import { DeferredReplies } from "./deferred-replies.ts";
 import type { LeaderService, QuorumLink, QuorumLinkHandlers } from "./effects.ts";
-import { isSync, passRequest, passRevalidate, passTouched } from "./forwarded-packets.ts";
+import { isSync, passRequest, passRevalidate, passSync, passTouched } from "./forwarded-packets.ts";
 import type { Term } from "./leader-term.ts";
 import { Pings } from "./pings.ts";
 import type { SyncPlan } from "./sync-plan.ts";
@@ -391,6 +391,7 @@ export class LearnerHandler implements QuorumLinkHandlers {
         // Its client hears that the connection is lost when the term ends, as T-10 says.
         if (this.#term.isLeaving) return undefined;
         if (!isSync(packet)) return passRequest(packet, this.sid, service, this.#presentedIds);
+        passSync(packet, this.sid, service);
         this.#term.syncRequested(this);
         return undefined;
       case PacketType.REVALIDATE:

@@ -372,6 +372,27 @@ test("what a learner forwards is a sign of life, before its next answer to a pin
   expect(peer.gone).toBe(false);
 });
 
+// server-semantics 5.2
+test("so is a sync, which becomes no txn, and not what comes by a server that the session has left", () => {
+  const room = new TermRoom(1);
+  const peer = room.open(room.learner(0), { timeoutMs: 1000 });
+  const { sessionHigh = 0, sessionLow = 0 } = peer.response ?? {};
+  room.learner(0).isCutOff = true;
+  const { leaderService } = room.leader.serving ?? {};
+  leaderService?.left(2);
+  const ask = (sid: number): void => {
+    for (let i = 0; i < 20 && !peer.gone; i++) {
+      leaderService?.asksForSync(sid, sessionHigh, sessionLow);
+      peer.send(OpCode.ping, undefined, -2);
+      room.runMs(200);
+    }
+  };
+  ask(2);
+  expect(peer.gone).toBe(false);
+  ask(3);
+  expect(peer.gone).toBe(true);
+});
+
 // quorum-protocol T-9, T-10; server-semantics 5.3/server loses its leader
 test("when a term ends its connections are closed, and what was on its way is not answered", () => {
   const room = new TermRoom(1);

@@ -215,6 +215,8 @@ export class LeaderBench {
   readonly leader: Leader;
   office: LeaderOffice | undefined;
   readonly requests: ForwardedRequest[] = [];
+  /** Sessions that asked for a sync, and at which learner. */
+  readonly asked: string[] = [];
   /** Sessions that the leader's pipeline knows, by their low word. */
   readonly sessions: Set<number> = new Set<number>();
   /** Of histories with which voters stood for election. */
@@ -384,6 +386,7 @@ export class LeaderBench {
           ...request,
           bytes: Buffer.from(request.bytes.subarray(request.start, request.end)),
         }),
+      asksForSync: (sid, _high, low) => this.asked.push(`${low} at ${sid}`),
       touch: (_high, low, timeoutMs) => this.say(`touch ${low} ${timeoutMs}`),
       revalidate: (sid, _high, low, timeoutMs) => {
         this.say(`revalidate ${low} ${timeoutMs} for ${sid}`);

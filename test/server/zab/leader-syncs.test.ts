@@ -49,6 +49,7 @@ test("a learner's sync waits for the same, and goes behind the commits", () => {
     "3 ← COMMIT 100000001",
   ]);
   expect(bench.requests).toEqual([]);
+  expect(bench.asked).toEqual(["7 at 2"]);
 });
 
 // quorum-protocol B-18
