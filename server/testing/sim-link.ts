@@ -36,6 +36,8 @@ export class Direction {
 
 type LinkState = "connecting" | "open" | "closed";
 
+const PROBE: Packet = { kind: "data", bytes: Buffer.alloc(0) };
+
 /** Until `accept` has set its own. */
 const NO_HANDLERS: LinkHandlers = { data() {}, ended() {}, drained() {}, closed() {} };
 
@@ -124,6 +126,7 @@ export class SimLink implements Link {
     if (room > 0) this.#send(copyOf(bytes.subarray(0, room)));
     this.#kept.push(bytes.subarray(room));
     this.#keptBytes += bytes.length - room;
+    if (this.peer?.closed === true) this.#probe();
     return false;
   }
 
@@ -165,6 +168,7 @@ export class SimLink implements Link {
   /** The machine lost its power: nobody is told. */
   vanish(): void {
     this.#close();
+    if (this.peer !== undefined) this.peer.#probe();
   }
 
   /** What is sent from here on is lost on the way. */
@@ -220,6 +224,14 @@ export class SimLink implements Link {
   #send(bytes: Buffer): void {
     this.#travelling += bytes.length;
     this.#fabric.transmit(this, { kind: "data", bytes });
+  }
+
+  /**
+   * Asks a peer whose window is full whether it has room again. Who lives says so unasked; who came
+   * back after a power cut knows of no connection, and says that.
+   */
+  #probe(): void {
+    if (this.#state === "open" && this.#keptBytes > 0) this.#fabric.transmit(this, PROBE);
   }
 
   #pushKept(): void {

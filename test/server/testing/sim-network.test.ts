@@ -62,7 +62,9 @@ function connect(): void {
   near = client.network.connect({ host: "server", port: PORT }, nearEnd);
 }
 
-beforeEach(() => {
+beforeEach(begin);
+
+function begin(): void {
   world = new World(11);
   server = world.host("server");
   client = world.host("client");
@@ -70,7 +72,7 @@ beforeEach(() => {
   connect();
   pass();
   expect(nearEnd.told).toEqual(["opened"]);
-});
+}
 
 test("a cut way is silence for the processes, and brings everything once it heals", () => {
   world.fabric.cut("client", "server");
@@ -135,6 +137,37 @@ test("a killed process leaves links that end; a power cut leaves them half-open"
   pass(5);
   expect(nearEnd.told).toEqual(["opened"]);
   server.restart();
+  pass();
+  expect(nearEnd.error?.code).toBe("ECONNRESET");
+});
+
+test("a power cut is found out by who waits for room at a machine that is back", () => {
+  // As much as is taken: nothing of it is on its way any more when the power is cut.
+  server.pause();
+  const bytes = Buffer.alloc(300_000);
+  expect(near.write(bytes)).toBe(false);
+  pass();
+  server.crash("power");
+  pass(5);
+  expect(nearEnd.told).toEqual(["opened"]);
+  server.restart();
+  pass();
+  expect(nearEnd.error?.code).toBe("ECONNRESET");
+});
+
+test("so it is by who writes more after it, to a window that was just full", () => {
+  const bytes = Buffer.alloc(300_000);
+  near.write(bytes);
+  const window = bytes.length - near.pendingBytes;
+  begin();
+  server.pause();
+  expect(near.write(bytes.subarray(0, window))).toBe(true);
+  pass();
+  server.crash("power");
+  server.restart();
+  pass(5);
+  expect(nearEnd.told).toEqual(["opened"]);
+  near.write(bytes);
   pass();
   expect(nearEnd.error?.code).toBe("ECONNRESET");
 });
