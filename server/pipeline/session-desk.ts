@@ -88,6 +88,8 @@ export class SessionDesk {
       const session = isKnown ? this.#sessions.attach(high, low, timeoutMs) : undefined;
       const { confirmsSyncs, lastZxid } = this.#proposer;
       if (session !== undefined && confirmsSyncs && lastZxid > this.#tree.lastZxid) {
+        // Its client lives, however long the quorum takes.
+        this.#sessions.touch(session, nowMs);
         this.#returning.push({ holder, timeoutMs, session, afterZxid: lastZxid });
       } else {
         this.#give(holder, session, high, low, timeoutMs, nowMs);

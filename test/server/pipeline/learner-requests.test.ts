@@ -393,6 +393,26 @@ test("so is a sync, which becomes no txn, and not what comes by a server that th
   expect(peer.gone).toBe(true);
 });
 
+// server-semantics 5.5
+test("a session that comes back is alive, however long a quorum keeps its answer waiting", () => {
+  const room = new TermRoom(1);
+  const writer = room.open(room.learner(0));
+  const before = room.open(room.leader);
+  room.runMs(6000);
+  room.holdsCommits = true;
+  const { lastZxid } = room.leader.window;
+  writer.create("/n");
+  room.until(() => room.leader.window.lastZxid > lastZxid);
+  const back = room.dial(room.leader);
+  back.greet(before.reattach);
+  room.runMs(6000);
+  expect(back.response).toBeUndefined();
+  room.holdsCommits = false;
+  room.settle();
+  room.until(() => back.response !== undefined || back.closed);
+  expect(back.response?.timeoutMs).toBe(10_000);
+});
+
 // quorum-protocol T-9, T-10; server-semantics 5.3/server loses its leader
 test("when a term ends its connections are closed, and what was on its way is not answered", () => {
   const room = new TermRoom(1);
