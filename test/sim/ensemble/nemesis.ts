@@ -246,7 +246,7 @@ export class EnsembleNemesis {
   fillDisk(): void {
     const server = this.#server();
     this.count++;
-    this.#badDisks.set(server, () => {});
+    this.#spoilDisk(server);
     server.actor.host.disk.fill(this.#draw.below(4));
     this.#later(this.#seconds(3, 6), () => this.#healDisk(server));
   }
@@ -254,7 +254,7 @@ export class EnsembleNemesis {
   breakDisk(): void {
     const server = this.#server();
     this.count++;
-    this.#badDisks.set(server, () => {});
+    this.#spoilDisk(server);
     server.actor.host.disk.failAfter(this.#draw.below(25), "EIO");
   }
 
@@ -286,7 +286,7 @@ export class EnsembleNemesis {
     this.#crash(actor);
     const mend = flipSomeBit(actor.host.disk, this.#draw);
     if (mend === undefined) return;
-    this.#badDisks.set(server, mend);
+    this.#spoilDisk(server, mend);
     this.#later(this.#seconds(3, 6), () => this.#healDisk(server));
   }
 
@@ -444,6 +444,11 @@ export class EnsembleNemesis {
       if (isLed || this.#world.nowUs > untilUs) actor.start();
       else this.#startOnceLed(server, untilUs);
     });
+  }
+
+  // A bit that has flipped already still waits for its own mending.
+  #spoilDisk(server: EnsembleServer, mend = this.#badDisks.get(server) ?? (() => {})): void {
+    this.#badDisks.set(server, mend);
   }
 
   #healDisk(server: EnsembleServer): void {
