@@ -281,10 +281,9 @@ export class EnsembleNemesis {
   /** A bit flips while a server is down: it refuses to start, and is mended, or does without. */
   rotBit(): void {
     const server = this.#server();
-    const { actor } = server;
-    if (!actor.host.running || this.#badDisks.has(server)) return this.crashInDiskWork();
-    this.#crash(actor);
-    const mend = flipSomeBit(actor.host.disk, this.#draw);
+    if (!server.actor.host.running || this.#badDisks.has(server)) return this.crashInDiskWork();
+    this.#crash(server.actor);
+    const mend = flipSomeBit(server.actor.host.disk, this.#draw);
     if (mend === undefined) return;
     this.#spoilDisk(server, mend);
     this.#later(this.#seconds(3, 6), () => this.#healDisk(server));
