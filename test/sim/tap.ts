@@ -136,6 +136,8 @@ export class HearingNetwork implements Network {
 export interface End {
   wrote(bytes: Buffer): void;
   got(bytes: Buffer): void;
+  /** This side is done with the link: what still comes is for nobody. */
+  left?(): void;
 }
 
 class TappedLink implements Link, LinkHandlers {
@@ -182,6 +184,7 @@ class TappedLink implements Link, LinkHandlers {
   }
 
   end(): void {
+    this.#end.left?.();
     this.inner?.end();
   }
 
@@ -318,6 +321,7 @@ export class ServerEnd implements End {
   readonly #early: Moment[] = [];
   #head = Buffer.alloc(0);
   #session: string | undefined;
+  #hasLeft = false;
 
   /** @param counts Whether what it hears counts as a sign of life now: the leader's does. */
   constructor(recorder: Recorder, server: string, counts: () => boolean = () => true) {
@@ -335,8 +339,12 @@ export class ServerEnd implements End {
     for (const when of this.#early) this.#recorder.hear(this.#session, this.#server, when);
   }
 
+  left(): void {
+    this.#hasLeft = true;
+  }
+
   got(): void {
-    if (!this.#counts()) return;
+    if (this.#hasLeft || !this.#counts()) return;
     const when = this.#recorder.now();
     if (this.#session === undefined) this.#early.push(when);
     else this.#recorder.hear(this.#session, this.#server, when);

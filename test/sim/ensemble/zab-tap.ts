@@ -147,6 +147,7 @@ export class QuorumEnd {
   readonly #sent: PacketSplitter;
   readonly #got: PacketSplitter;
   #epoch = 0;
+  #hasLeft = false;
 
   constructor(link: MutableLink, recorder: ZabRecorder) {
     this.#link = link;
@@ -161,6 +162,10 @@ export class QuorumEnd {
 
   got(bytes: Buffer): void {
     this.#got.push(bytes);
+  }
+
+  left(): void {
+    this.#hasLeft = true;
   }
 
   #splitter(isSent: boolean): PacketSplitter {
@@ -187,7 +192,7 @@ export class QuorumEnd {
   #packet(packet: Packet, isSent: boolean): void {
     const { type, zxid } = packet;
     const carriesTxn = type === PacketType.PROPOSAL || type === PacketType.INFORM;
-    if (!isSent && this.#link.side === "leader") this.#hear(packet);
+    if (!isSent && this.#link.side === "leader" && !this.#hasLeft) this.#hear(packet);
     if (isSent && type === PacketType.REQUEST) this.#recorder.request(this.#link.server, packet);
     if (type === PacketType.LEADERINFO) this.#epoch = zxidEpoch(zxid);
     if (isSent && type === PacketType.UPTODATE) {
