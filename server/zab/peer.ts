@@ -391,8 +391,9 @@ export class Peer {
   #endTerm(reason: string): void {
     const { leaderSid } = this;
     const message = `the term is over: ${reason}`;
-    // What was asked for is nothing to warn of.
-    if (this.#stopped !== undefined) this.#effects.log.info({ was: this.role }, message);
+    // What was asked for, here or at the leader, is nothing to warn of.
+    const isMeant = this.#stopped !== undefined || this.#successor !== undefined;
+    if (isMeant) this.#effects.log.info({ was: this.role }, message);
     else this.#vainTerms.warn({ was: this.role }, message);
     if (this.#state.name === "learning" && !this.#serves && leaderSid !== undefined) {
       this.#vainTerms.ended(leaderSid, reason);

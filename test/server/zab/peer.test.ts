@@ -65,6 +65,7 @@ const DEAF_WORLD = {
 /** A server in the first term of its leader, which goes after it has named a successor. */
 function handedOver(sid: number, successor: number, isDiverged = false): string {
   const dialled: number[] = [];
+  const warnings: string[] = [];
   const replica = new PeerReplica(0, 0, 0, nothing);
   let handlers: QuorumLinkHandlers | undefined;
   const splitter = new PacketSplitter(
@@ -87,7 +88,7 @@ function handedOver(sid: number, successor: number, isDiverged = false): string 
   const peer = new Peer(optionsOf(sid), {
     replica,
     links: new BenchLinks([1, 2, 3, 4], nothing),
-    log: { info: nothing, warn: nothing, error: nothing },
+    log: { info: nothing, warn: (_, message) => void warnings.push(message), error: nothing },
     nowMs: () => 0,
     dial: (to, _limitMs, opened) => {
       dialled.push(to);
@@ -113,6 +114,8 @@ function handedOver(sid: number, successor: number, isDiverged = false): string 
   const last = new Writer();
   writeDesignation(last, PacketType.HANDOVER, -1, successor);
   splitter.push(last.take());
+  // A planned restart is nothing to look into.
+  expect(warnings).toEqual([]);
   return `${peer.isLooking ? "looking" : peer.role} ${dialled.slice(1).join()}`.trim();
 }
 
