@@ -27,6 +27,11 @@ interface MutableLink extends ZabLink {
 /** Shows every txn of a server's log. */
 type LogReader = (each: (payload: Buffer, zxid: number) => void) => void;
 
+interface Txn {
+  readonly zxid: number;
+  readonly content: string;
+}
+
 /** Writes down what a run's servers say to each other. */
 export class ZabRecorder implements ZabTrace {
   readonly links: MutableLink[] = [];
@@ -37,6 +42,8 @@ export class ZabRecorder implements ZabTrace {
   readonly hear: (session: string, server: string) => void;
   readonly #now: () => Moment;
   readonly established: Established[] = [];
+  /** What made the last tree that each server was sent. */
+  readonly #inherited = new Map<string, readonly Txn[]>();
   /** What each server has in its log. */
   readonly #logs = new Map<string, LogReader>();
   /** In the order in which they left. */
@@ -67,11 +74,27 @@ export class ZabRecorder implements ZabTrace {
   /** A leader tells the first of its learners that it has taken office. */
   establish(leader: string, epoch: number): void {
     if (this.established.some((one) => one.leader === leader && one.epoch === epoch)) return;
-    const txns: { zxid: number; content: string }[] = [];
-    this.#logs.get(leader)?.((payload, zxid) => {
-      if (zxidEpoch(zxid) < epoch) txns.push({ zxid, content: contentOf(payload) });
-    });
+    const txns = this.#historyOf(leader).filter(({ zxid }) => zxidEpoch(zxid) < epoch);
     this.established.push({ leader, epoch, when: this.#now(), txns });
+  }
+
+  /** A server sends its tree: who takes it in has no log of what made it. */
+  sendsTree(from: string, to: string, upTo: number): void {
+    this.#inherited.set(
+      to,
+      this.#historyOf(from).filter(({ zxid }) => zxid <= upTo),
+    );
+  }
+
+  #historyOf(server: string): Txn[] {
+    const logged: Txn[] = [];
+    this.#logs.get(server)?.((payload, zxid) => {
+      logged.push({ zxid, content: contentOf(payload) });
+    });
+    // A tree that was taken in has ended the log before it.
+    const first = logged[0]?.zxid ?? Number.POSITIVE_INFINITY;
+    const inherited = this.#inherited.get(server) ?? [];
+    return [...inherited.filter(({ zxid }) => zxid < first), ...logged];
   }
 
   /** One end of a new link. */
@@ -195,6 +218,9 @@ export class QuorumEnd {
     if (!isSent && this.#link.side === "leader" && !this.#hasLeft) this.#hear(packet);
     if (isSent && type === PacketType.REQUEST) this.#recorder.request(this.#link.server, packet);
     if (type === PacketType.LEADERINFO) this.#epoch = zxidEpoch(zxid);
+    if (isSent && type === PacketType.SNAP) {
+      this.#recorder.sendsTree(this.#link.server, this.#link.peer, zxid);
+    }
     if (isSent && type === PacketType.UPTODATE) {
       this.#recorder.establish(this.#link.server, this.#epoch);
     }
