@@ -3,7 +3,7 @@
  *
  *     ┌─▶ settling ──▶ looking ──vote for me──▶ leading ───────────────┐
  *     │    │  ▲           └──vote for another──▶ following, observing ─┤
- *     │    │  └ resting ◀ observers, vain ◀──────────────────────────┐    │
+ *     │    │  └ resting ◀─ observers, terms in vain ◀─────────────┐    │
  *     │    └───── a leader that went named its successor ────▶ ────────┤
  *     └──────────────────────────── term over ────────────────────┴────┘
  *
